@@ -1,0 +1,1 @@
+//! Use cases of Bursar: grants, interactions, payments.

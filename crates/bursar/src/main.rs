@@ -1,0 +1,2 @@
+//! An Open Payments wallet provider in one program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The rules of an Open Payments provider: pure decisions about money, limits, grants, quotes and the ledger.

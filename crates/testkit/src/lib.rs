@@ -1,0 +1,1 @@
+//! Test tools for Bursar: several providers in one process, a manual clock, the store suite.
