@@ -1,1 +1,22 @@
-//! The rules of an Open Payments provider: pure decisions about money, limits, grants, quotes and the ledger.
+//! The rules of an Open Payments provider.
+//!
+//! Everything here is a pure function of its arguments: no clock, no randomness, no database, nothing
+//! asynchronous. Use cases load what a decision needs, call one of these functions, and apply the plan that it
+//! returns. A decision makes all its refusals first; after the last one nothing can fail.
+
+pub mod access;
+pub mod grant;
+pub mod ids;
+pub mod incoming;
+pub mod ledger;
+pub mod limits;
+pub mod outgoing;
+pub mod quote;
+pub mod rate;
+pub mod refusal;
+pub mod secret;
+pub mod token;
+
+pub use ids::Id;
+pub use refusal::{Code, Refusal};
+pub use secret::{Secret, TokenHash};

@@ -1,0 +1,125 @@
+//! Quotes: what a payment costs, as a commitment until they expire, for one payment.
+
+use crate::access::ClientId;
+use crate::incoming::IncomingPayment;
+use crate::rate::Rate;
+use crate::{Code, Id, Refusal};
+use bursar_types::{Amount, Asset};
+use jiff::Timestamp;
+
+/// A quote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// Its id.
+    pub id: Id,
+    /// The wallet address that would pay.
+    pub wallet_address: Id,
+    /// Who asked.
+    pub client: ClientId,
+    /// URL of the incoming payment that would be paid.
+    pub receiver: String,
+    /// That incoming payment, at this provider.
+    pub incoming_payment: Id,
+    /// What it costs.
+    pub price: Price,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when the provider is bound.
+    pub expires_at: Timestamp,
+    /// The payment that used it.
+    pub used_by: Option<Id>,
+}
+
+/// What leaves the payer's account and what arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    /// In the payer's asset.
+    pub debit: Amount,
+    /// In the receiver's asset.
+    pub receive: Amount,
+}
+
+/// Which amount the client fixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fixed {
+    /// What leaves the payer's account.
+    Debit(Amount),
+    /// What arrives.
+    Receive(Amount),
+    /// What the receiver still misses arrives.
+    Missing,
+}
+
+/// The price of paying the receiver from a wallet of the asset `payer`.
+///
+/// # Errors
+/// [`Code::InvalidReceiver`] when the receiver takes no money; [`Code::InvalidResourceRequest`] when an amount is in
+/// the wrong asset, or neither amount is known; [`Code::AmountTooSmall`] with `minSendAmount` when nothing would
+/// arrive; [`Code::AmountTooLarge`] when more would arrive than the receiver takes.
+pub fn price(
+    fixed: Fixed,
+    payer: Asset,
+    receiver: &IncomingPayment,
+    rate: &Rate,
+    now: Timestamp,
+) -> Result<Price, Refusal> {
+    receiver.require_open(now)?;
+    let price = match fixed {
+        Fixed::Debit(debit) => {
+            require_asset("debitAmount", debit, payer, "the wallet address pays in")?;
+            Price { debit, receive: rate.deliver(debit)? }
+        }
+        Fixed::Receive(receive) => {
+            require_asset("receiveAmount", receive, receiver.asset, "the receiver gets")?;
+            Price { debit: rate.debit_for(receive)?, receive }
+        }
+        Fixed::Missing => {
+            let receive = receiver.missing().ok_or_else(|| {
+                Refusal::new(
+                    Code::InvalidResourceRequest,
+                    "the receiver has no incomingAmount: give a debitAmount or a receiveAmount",
+                )
+            })?;
+            Price { debit: rate.debit_for(receive)?, receive }
+        }
+    };
+    if price.receive.is_zero() {
+        let least = rate.debit_for(receiver.asset.amount(1).unwrap_or(receiver.asset.zero()))?;
+        return Err(Refusal::new(
+            Code::AmountTooSmall,
+            "non-positive receive amount: the amount is too small to deliver anything",
+        )
+        .with_amount("minSendAmount", least));
+    }
+    if let Some(missing) = receiver.missing()
+        && price.receive.value() > missing.value()
+    {
+        return Err(Refusal::new(Code::AmountTooLarge, "more would arrive than the incoming payment takes")
+            .with_amount("missing", missing));
+    }
+    Ok(price)
+}
+
+fn require_asset(field: &str, amount: Amount, asset: Asset, who: &str) -> Result<(), Refusal> {
+    if amount.asset() == asset {
+        return Ok(());
+    }
+    let text = format!("{field} is in {:?}, but {who} {asset:?}", amount.asset());
+    Err(Refusal::new(Code::InvalidResourceRequest, text))
+}
+
+impl Quote {
+    /// Checks that a payment may be made at this price: not expired, not used before.
+    ///
+    /// # Errors
+    /// [`Code::InvalidQuote`].
+    pub fn require_usable(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.used_by.is_some() {
+            return Err(Refusal::new(Code::InvalidQuote, "the quote has been used already: each is for one payment"));
+        }
+        if now >= self.expires_at {
+            return Err(Refusal::new(Code::InvalidQuote, "the quote has expired: ask for a new one"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The provider's secret, and everything that is derived from it.
+//!
+//! Tokens, nonces and references are derived from the id of what they belong to. So they need not be stored:
+//! a repeated request gets the same answer, and a stolen database gives none of them away.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use subtle::ConstantTimeEq;
+
+/// 256 secret bits of the provider. Cannot be printed.
+#[derive(Clone)]
+pub struct Secret([u8; 32]);
+
+impl Secret {
+    /// The secret from its bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// 256 bits that only the provider can compute; different for each purpose and subject.
+    pub fn derive(&self, purpose: Purpose, subject: &[u8]) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("HMAC takes any key length"));
+        mac.update(purpose.label().as_bytes());
+        mac.update(&[0]);
+        mac.update(subject);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The same as text: 43 characters of base64url.
+    pub fn derive_text(&self, purpose: Purpose, subject: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.derive(purpose, subject))
+    }
+
+    /// Whether `presented` is what [`Secret::derive_text`] gives, compared in constant time.
+    pub fn matches(&self, purpose: Purpose, subject: &[u8], presented: &str) -> bool {
+        self.derive_text(purpose, subject).as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What a derived value is for. Values of different purposes have nothing in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The value of an access token; subject: its id.
+    AccessToken,
+    /// The value of a continuation token; subject: the grant's id.
+    ContinueToken,
+    /// `interact.finish`, the server's part of the redirect hash; subject: the grant's id.
+    FinishNonce,
+    /// `interact_ref`; subject: the grant's id.
+    InteractRef,
+    /// The unguessable part of the interaction URL; subject: the grant's id.
+    InteractPath,
+    /// The token against forged form posts; subject: the browser's cookie.
+    FormToken,
+    /// The shared secret of an incoming payment; subject: its id.
+    StreamSecret,
+    /// Proof that an ILP address was made by us; subject: the incoming payment's id.
+    IlpAddress,
+}
+
+impl Purpose {
+    fn label(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access-token",
+            Self::ContinueToken => "continue-token",
+            Self::FinishNonce => "finish-nonce",
+            Self::InteractRef => "interact-ref",
+            Self::InteractPath => "interact-path",
+            Self::FormToken => "form-token",
+            Self::StreamSecret => "stream-secret",
+            Self::IlpAddress => "ilp-address",
+        }
+    }
+}
+
+/// The hash under which a token is stored and found.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The hash of a presented token.
+    pub fn of(value: &str) -> Self {
+        Self(Sha256::digest(value.as_bytes()).into())
+    }
+
+    /// As stored.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_and_subjects_keep_derived_values_apart() {
+        let secret = Secret::new([7; 32]);
+        let token = secret.derive_text(Purpose::AccessToken, b"id");
+        assert_eq!(token.len(), 43);
+        assert_ne!(token, secret.derive_text(Purpose::ContinueToken, b"id"));
+        assert_ne!(token, secret.derive_text(Purpose::AccessToken, b"di"));
+        assert_ne!(token, Secret::new([8; 32]).derive_text(Purpose::AccessToken, b"id"));
+        assert!(secret.matches(Purpose::AccessToken, b"id", &token));
+        assert!(!secret.matches(Purpose::AccessToken, b"id", &token[1..]));
+        assert_eq!(format!("{secret:?}"), "Secret(…)");
+    }
+}
