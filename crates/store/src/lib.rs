@@ -1,1 +1,163 @@
-//! Storage for Bursar: SQLite and PostgreSQL behind one SQL text, with group commit.
+//! Storage: SQLite in a file, or PostgreSQL for several nodes, behind one SQL text.
+//!
+//! Writes are closures over an open transaction, collected into groups that are committed together
+//! ([`Store::write`]); reads are closures over a connection ([`Store::read`]). No closure can make a network
+//! call, since it is given nothing to make one with. One file per noun holds its statements.
+
+pub mod account_holder;
+pub mod audit;
+mod columns;
+mod db;
+pub mod grant;
+pub mod idempotency;
+pub mod incoming_payment;
+pub mod ledger;
+mod migrations;
+pub mod nonce;
+pub mod outgoing_payment;
+pub mod quote;
+pub mod session;
+pub mod setting;
+pub mod spend;
+pub mod token;
+pub mod wallet_address;
+
+pub use db::{AsRetry, Error, Location, LockKey, Row, Tx, Value, WRITES_PER_COMMIT_MAX};
+pub use migrations::{Applied, MIGRATIONS};
+
+use db::{Conn, Purpose, Queue};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Most reads at the same time, and so most connections that read.
+const READERS_MAX: usize = 8;
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    queue: Arc<Queue>,
+    readers: Arc<Readers>,
+}
+
+struct Readers {
+    location: Location,
+    idle: Mutex<Vec<Conn>>,
+    turns: Semaphore,
+    inline: bool,
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date. Blocks; call it before serving.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or was written by a newer version.
+    pub fn open(location: &Location, now: Timestamp) -> Result<Self, Error> {
+        let mut conn = Conn::open(location)?;
+        migrations::migrate(&mut conn, now)?;
+        let inline = conn.reads_inline();
+        Ok(Self {
+            queue: Arc::new(Queue::start(location)?),
+            readers: Arc::new(Readers {
+                location: location.clone(),
+                idle: Mutex::new(vec![conn]),
+                turns: Semaphore::new(READERS_MAX),
+                inline,
+            }),
+        })
+    }
+
+    /// Runs `work` in a transaction, together with other writes that are waiting, and answers once it is on disk.
+    ///
+    /// `locks` names what is about to change: writes that share a key never overlap, on whatever node. If `work`
+    /// meets another write all the same it is run again, so it must not change anything outside the transaction.
+    ///
+    /// # Errors
+    /// The error of `work`, which is then undone; or that of the database.
+    pub async fn write<T, E, F>(&self, locks: Vec<LockKey>, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + AsRetry + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.queue.write(locks, work).await
+    }
+
+    /// Runs `work` on a connection that only reads. Each of its statements sees what is committed at its start.
+    ///
+    /// # Errors
+    /// The error of `work`, or that of the database.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.on_reader(move |conn| work(&mut conn.tx())).await
+    }
+
+    /// Runs `work` on everything as it is at one moment.
+    ///
+    /// # Errors
+    /// The error of `work`, or that of the database.
+    pub async fn snapshot<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.on_reader(move |conn| {
+            conn.begin(Purpose::Snapshot)?;
+            let done = work(&mut conn.tx());
+            conn.control("COMMIT")?;
+            done
+        })
+        .await
+    }
+
+    async fn on_reader<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        let closed = |_| Error::Unavailable("the database is closed".to_owned());
+        let turn = self.readers.turns.acquire().await.map_err(closed)?;
+        let readers = self.readers.clone();
+        let read = move || readers.with_conn(work);
+        let done = if self.readers.inline {
+            read()
+        } else {
+            let failed = |error: tokio::task::JoinError| Err(E::from(Error::Unavailable(error.to_string())));
+            tokio::task::spawn_blocking(read).await.unwrap_or_else(failed)
+        };
+        drop(turn);
+        done
+    }
+}
+
+impl Readers {
+    fn with_conn<T, E: From<Error>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        let idle = self.idle.lock().pop().filter(Conn::is_alive);
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => Conn::open(&self.location)?,
+        };
+        let done = work(&mut conn);
+        if conn.is_alive() {
+            self.idle.lock().push(conn);
+        }
+        done
+    }
+}
+
+impl Drop for Readers {
+    /// Closing a connection may block, which a thread that runs tasks must not.
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        if !self.inline {
+            std::thread::spawn(move || drop(idle));
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Group commit.
+//!
+//! Writing to disk is what takes time, so a writer takes all the writes that are waiting, runs each in its own
+//! savepoint inside one transaction, commits once, and answers all. A write that fails is undone alone. No write
+//! is answered before its commit is on disk.
+
+use super::{Conn, Error, Location, Purpose, Tx};
+use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Most writes in one commit.
+pub const WRITES_PER_COMMIT_MAX: usize = 256;
+/// Most writes waiting; further callers wait their turn.
+const QUEUE_LENGTH_MAX: usize = 4096;
+/// How often a write is tried that met another one.
+const ATTEMPTS_MAX: usize = 8;
+
+/// What a write is about to change. Writes of different nodes that share a key wait for each other; so a write
+/// sees no half of another one. Within one node writes run one after the other anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LockKey(i64);
+
+impl LockKey {
+    /// The key of a stored thing.
+    pub fn of(id: &bursar_core::Id) -> Self {
+        // The last bytes of an id are random; a chance meeting of two ids only makes them wait for each other.
+        let bytes = id.as_bytes();
+        let mut tail = [0; 8];
+        tail.copy_from_slice(&bytes[8..]);
+        Self(i64::from_be_bytes(tail))
+    }
+
+    pub(crate) fn number(&self) -> i64 {
+        self.0
+    }
+}
+
+/// A write that waits for its turn. One generic implementation; the trait only hides the result's type.
+trait Job: Send {
+    fn locks(&self) -> &[LockKey];
+    fn run(&mut self, tx: &mut Tx<'_>) -> Verdict;
+    fn answer(self: Box<Self>, committed: Result<(), Error>);
+}
+
+/// What becomes of a write's changes.
+enum Verdict {
+    Keep,
+    Undo,
+    Retry,
+}
+
+struct Write<T, E, F> {
+    locks: Vec<LockKey>,
+    work: F,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Job for Write<T, E, F>
+where
+    T: Send,
+    E: From<Error> + AsRetry + Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+{
+    fn locks(&self) -> &[LockKey] {
+        &self.locks
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Verdict {
+        let done = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)))
+            .unwrap_or_else(|_| Err(E::from(Error::Unavailable("a write panicked".to_owned()))));
+        let verdict = match &done {
+            Ok(_) => Verdict::Keep,
+            Err(error) => match error.as_retry() {
+                Some(_) => Verdict::Retry,
+                None => Verdict::Undo,
+            },
+        };
+        self.result = Some(done);
+        verdict
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let answer = match (committed, self.result) {
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(E::from(Error::Unavailable("a write was not run".to_owned()))),
+            (Err(error), _) => Err(E::from(error)),
+        };
+        // A caller that went away needs no answer.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Errors of use cases that may carry an error of the database.
+pub trait AsRetry {
+    /// The database's error, if trying again may help.
+    fn as_retry(&self) -> Option<&Error>;
+}
+
+impl AsRetry for Error {
+    fn as_retry(&self) -> Option<&Error> {
+        self.is_retryable().then_some(self)
+    }
+}
+
+/// The writes that wait, and the threads that do them.
+pub(crate) struct Queue {
+    sender: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Queue {
+    pub(crate) fn start(location: &Location) -> Result<Self, Error> {
+        let (sender, receiver) = mpsc::channel(QUEUE_LENGTH_MAX);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for number in 0..location.writers() {
+            let conn = Conn::open(location)?;
+            let (receiver, location) = (receiver.clone(), location.clone());
+            std::thread::Builder::new()
+                .name(format!("writer-{number}"))
+                .spawn(move || write_all(conn, &location, &receiver))
+                .map_err(|error| Error::Unavailable(error.to_string()))?;
+        }
+        Ok(Self { sender })
+    }
+
+    /// Waits for a turn, runs the work in a transaction, and answers when it is on disk. The work may be run
+    /// again if it met another write, so it must not change anything outside the transaction.
+    pub(crate) async fn write<T, E, F>(&self, locks: Vec<LockKey>, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + AsRetry + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let gone = || E::from(Error::Unavailable("the writer has stopped".to_owned()));
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Write { locks, work, result: None, reply });
+        self.sender.send(job).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+fn write_all(mut conn: Conn, location: &Location, receiver: &Mutex<mpsc::Receiver<Box<dyn Job>>>) {
+    let mut group = Vec::with_capacity(WRITES_PER_COMMIT_MAX);
+    loop {
+        {
+            let mut receiver = receiver.lock();
+            if receiver.blocking_recv_many(&mut group, WRITES_PER_COMMIT_MAX) == 0 {
+                return;
+            }
+        }
+        if !conn.is_alive() {
+            match Conn::open(location) {
+                Ok(opened) => conn = opened,
+                Err(error) => {
+                    answer_all(&mut group, &error);
+                    continue;
+                }
+            }
+        }
+        for job in write_group(&mut conn, &mut group) {
+            write_alone(&mut conn, job);
+        }
+    }
+}
+
+/// Runs a group in one transaction and answers it. Returns the writes that have to be tried again, alone.
+fn write_group(conn: &mut Conn, group: &mut Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let (mut done, mut again) = (Vec::with_capacity(group.len()), Vec::new());
+    let attempt = attempt(conn, group, &mut done, &mut again);
+    match attempt {
+        Ok(()) => {
+            for job in done {
+                job.answer(Ok(()));
+            }
+        }
+        Err(error) => {
+            let _ = conn.control("ROLLBACK");
+            // Nothing is committed yet, so all of it can be tried again.
+            again.append(&mut done);
+            again.append(group);
+            if !matches!(error, Failed::Before(ref error) if error.is_retryable()) {
+                answer_all(&mut again, error.cause());
+            }
+        }
+    }
+    again
+}
+
+/// When a transaction failed.
+enum Failed {
+    /// Before the commit was asked for: nothing is written.
+    Before(Error),
+    /// While committing: it may be written or not, so nothing may be tried again.
+    Committing(Error),
+}
+
+impl Failed {
+    fn cause(&self) -> &Error {
+        match self {
+            Self::Before(error) | Self::Committing(error) => error,
+        }
+    }
+}
+
+fn attempt(
+    conn: &mut Conn,
+    group: &mut Vec<Box<dyn Job>>,
+    done: &mut Vec<Box<dyn Job>>,
+    again: &mut Vec<Box<dyn Job>>,
+) -> Result<(), Failed> {
+    let mut locks: Vec<LockKey> = group.iter().flat_map(|job| job.locks()).copied().collect();
+    locks.sort_unstable();
+    locks.dedup();
+    conn.begin(Purpose::Write).map_err(Failed::Before)?;
+    if !locks.is_empty() {
+        conn.lock(&locks).map_err(Failed::Before)?;
+    }
+    for mut job in group.drain(..) {
+        let ran = in_savepoint(conn, &mut job);
+        match ran {
+            Ok(Verdict::Keep | Verdict::Undo) => done.push(job),
+            Ok(Verdict::Retry) => again.push(job),
+            Err(error) => {
+                again.push(job);
+                return Err(Failed::Before(error));
+            }
+        }
+    }
+    conn.control("COMMIT").map_err(|error| match error {
+        Error::Retry(_) => Failed::Before(error),
+        error => Failed::Committing(error),
+    })
+}
+
+fn in_savepoint(conn: &mut Conn, job: &mut Box<dyn Job>) -> Result<Verdict, Error> {
+    conn.control("SAVEPOINT one")?;
+    let verdict = job.run(&mut conn.tx());
+    if !matches!(verdict, Verdict::Keep) {
+        conn.control("ROLLBACK TO SAVEPOINT one")?;
+    }
+    conn.control("RELEASE SAVEPOINT one")?;
+    Ok(verdict)
+}
+
+/// Tries a write again that met another one, with a bound.
+fn write_alone(conn: &mut Conn, job: Box<dyn Job>) {
+    let mut group = vec![job];
+    for _ in 0..ATTEMPTS_MAX {
+        group = write_group(conn, &mut group);
+        if group.is_empty() {
+            return;
+        }
+    }
+    answer_all(&mut group, &Error::Retry("other writes keep changing the same rows".to_owned()));
+}
+
+fn answer_all(group: &mut Vec<Box<dyn Job>>, error: &Error) {
+    for job in group.drain(..) {
+        job.answer(Err(error.clone()));
+    }
+}

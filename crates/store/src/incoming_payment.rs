@@ -1,0 +1,74 @@
+//! Incoming payments.
+
+use crate::columns;
+use crate::{Error, Row, Tx};
+use bursar_core::Id;
+use bursar_core::access::ClientId;
+use bursar_core::incoming::IncomingPayment;
+
+/// Adds an incoming payment.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert(tx: &mut Tx<'_>, payment: &IncomingPayment) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO incoming_payment (id, wallet_address_id, client, asset_code, asset_scale, incoming, received,
+             metadata, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        &[
+            (&payment.id).into(),
+            (&payment.wallet_address).into(),
+            (&payment.client.to_string()).into(),
+            payment.asset.code().into(),
+            payment.asset.scale().into(),
+            payment.incoming.into(),
+            payment.received.into(),
+            payment.metadata.as_deref().into(),
+            payment.created_at.into(),
+            payment.expires_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Finds an incoming payment.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<IncomingPayment>, Error> {
+    tx.one(
+        "SELECT id, wallet_address_id, client, asset_code, asset_scale, incoming, received, metadata, created_at,
+             expires_at, completed_at
+         FROM incoming_payment WHERE id = $1",
+        &[id.into()],
+        read,
+    )
+}
+
+/// Writes what was received, and whether that completed it.
+///
+/// # Errors
+/// [`Error::Guard`] when it has received something else, or was completed, by now.
+pub fn update(tx: &mut Tx<'_>, before: &IncomingPayment, after: &IncomingPayment) -> Result<(), Error> {
+    tx.change_one(
+        "the incoming payment has changed",
+        "UPDATE incoming_payment SET received = $3, completed_at = $4
+         WHERE id = $1 AND received = $2 AND completed_at IS NULL",
+        &[(&before.id).into(), before.received.into(), after.received.into(), after.completed_at.into()],
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<IncomingPayment, Error> {
+    Ok(IncomingPayment {
+        id: row.id(0)?,
+        wallet_address: row.id(1)?,
+        client: ClientId::from_stored(row.text(2)?),
+        asset: columns::asset(row, 3)?,
+        incoming: row.opt_int(5)?.map(u64::try_from).transpose().map_err(columns::corrupt)?,
+        received: row.unsigned(6)?,
+        metadata: row.opt_text(7)?,
+        created_at: row.instant(8)?,
+        expires_at: row.instant(9)?,
+        completed_at: row.opt_instant(10)?,
+    })
+}

@@ -1,0 +1,114 @@
+//! Ledger accounts and transfers.
+
+use crate::columns;
+use crate::{Error, Row, Tx};
+use bursar_core::Id;
+use bursar_core::ledger::{Account, AccountKind, Transfer, net_changes};
+use bursar_types::Asset;
+use jiff::Timestamp;
+
+/// Opens an account with nothing in it.
+///
+/// # Errors
+/// When the database fails.
+pub fn open_account(tx: &mut Tx<'_>, id: &Id, kind: AccountKind, asset: Asset, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO ledger_account (id, kind, asset_code, asset_scale, balance, reserved, created_at)
+         VALUES ($1, $2, $3, $4, 0, 0, $5)",
+        &[id.into(), kind.as_str().into(), asset.code().into(), asset.scale().into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// The provider's own account of a kind in an asset, opened now with the given id if there is none.
+///
+/// # Errors
+/// When the database fails.
+pub fn provider_account(
+    tx: &mut Tx<'_>,
+    kind: AccountKind,
+    asset: Asset,
+    new: &Id,
+    now: Timestamp,
+) -> Result<Account, Error> {
+    tx.execute(
+        "INSERT INTO ledger_account (id, kind, asset_code, asset_scale, balance, reserved, created_at)
+         VALUES ($1, $2, $3, $4, 0, 0, $5) ON CONFLICT DO NOTHING",
+        &[new.into(), kind.as_str().into(), asset.code().into(), asset.scale().into(), now.into()],
+    )?;
+    find_provider_account(tx, kind, asset)?.ok_or(Error::Guard("the provider's account is missing"))
+}
+
+/// The provider's own account of a kind in an asset, if it is open.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_provider_account(tx: &mut Tx<'_>, kind: AccountKind, asset: Asset) -> Result<Option<Account>, Error> {
+    tx.one(
+        "SELECT id, kind, asset_code, asset_scale, balance, reserved FROM ledger_account
+         WHERE kind = $1 AND asset_code = $2 AND asset_scale = $3 AND kind <> 'holder'",
+        &[kind.as_str().into(), asset.code().into(), asset.scale().into()],
+        read,
+    )
+}
+
+/// Finds an account.
+///
+/// # Errors
+/// When the database fails.
+pub fn account(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Account>, Error> {
+    tx.one(
+        "SELECT id, kind, asset_code, asset_scale, balance, reserved FROM ledger_account WHERE id = $1",
+        &[id.into()],
+        read,
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<Account, Error> {
+    let kind = row.text(1)?;
+    Ok(Account {
+        id: row.id(0)?,
+        kind: AccountKind::from_stored(&kind).ok_or_else(|| Error::Corrupt(format!("account kind {kind:?}")))?,
+        asset: columns::asset(row, 2)?,
+        balance: row.int(4)?,
+        reserved: row.int(5)?,
+    })
+}
+
+/// Writes transfers down and moves the balances.
+///
+/// # Errors
+/// [`Error::Unique`] when a transfer is there already; [`Error::Guard`] when an account does not allow it by now.
+pub fn transfer(tx: &mut Tx<'_>, transfers: &[Transfer], now: Timestamp) -> Result<(), Error> {
+    for transfer in transfers {
+        tx.execute(
+            "INSERT INTO ledger_transfer (reference, leg, kind, ends_leg, debit_account, credit_account, amount,
+                 created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            &[
+                (&transfer.reference).into(),
+                transfer.leg.into(),
+                transfer.kind.as_str().into(),
+                transfer.kind.ends().into(),
+                (&transfer.debit).into(),
+                (&transfer.credit).into(),
+                transfer.amount.value().into(),
+                now.into(),
+            ],
+        )?;
+    }
+    for change in net_changes(transfers) {
+        // The bounds keep the sum within 64 bits, since an integer that overflows turns into something else in
+        // one engine and into an error in the other.
+        let least = i64::MIN - change.balance.min(0);
+        let most = i64::MAX - change.balance.max(0);
+        tx.change_one(
+            "an account does not allow the change",
+            "UPDATE ledger_account SET balance = balance + $2, reserved = reserved + $3
+             WHERE id = $1 AND balance >= $4 AND balance <= $5 AND reserved + $3 >= 0
+                 AND (kind <> 'holder' OR balance + $2 - reserved - $3 >= 0)",
+            &[(&change.account).into(), change.balance.into(), change.reserved.into(), least.into(), most.into()],
+        )?;
+    }
+    Ok(())
+}

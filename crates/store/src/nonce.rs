@@ -1,0 +1,28 @@
+//! Nonces of signatures, each accepted once.
+
+use crate::{Error, Tx};
+use jiff::Timestamp;
+
+/// Notes a nonce; whether it is new.
+///
+/// # Errors
+/// When the database fails.
+pub fn use_once(tx: &mut Tx<'_>, hash: &[u8; 32], expires_at: Timestamp) -> Result<bool, Error> {
+    let inserted = tx.execute(
+        "INSERT INTO signature_nonce (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
+        &[hash.into(), expires_at.into()],
+    )?;
+    Ok(inserted == 1)
+}
+
+/// Forgets some nonces whose signatures are too old by now anyway; how many.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_expired(tx: &mut Tx<'_>, now: Timestamp, most: u64) -> Result<u64, Error> {
+    tx.execute(
+        "DELETE FROM signature_nonce WHERE hash IN
+             (SELECT hash FROM signature_nonce WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+        &[now.into(), most.into()],
+    )
+}

@@ -1,0 +1,92 @@
+//! Counters of what was spent: one for each access item and window.
+
+use crate::columns::corrupt;
+use crate::{Error, Tx};
+use bursar_core::Id;
+use bursar_core::limits::{Received, Spend};
+use bursar_types::Asset;
+
+/// The stored code of [`Received::Mixed`]; no asset has it, since it is no plain ASCII word.
+const MIXED: &str = "*";
+
+/// The counter of a window; all zero if nothing was spent in it.
+///
+/// # Errors
+/// When the database fails.
+pub fn get(tx: &mut Tx<'_>, access: &Id, window: i64) -> Result<Spend, Error> {
+    let spend = tx.one(
+        "SELECT debit_reserved, debit_committed, receive_reserved, receive_committed, receive_asset_code,
+             receive_asset_scale
+         FROM grant_spend WHERE access_id = $1 AND window_index = $2",
+        &[access.into(), window.into()],
+        |row| {
+            let received = match row.opt_text(4)? {
+                None => Received::Nothing,
+                Some(code) if code == MIXED => Received::Mixed,
+                Some(code) => {
+                    let scale = u8::try_from(row.int(5)?).map_err(corrupt)?;
+                    Received::Of(Asset::new(&code, scale).map_err(corrupt)?)
+                }
+            };
+            Ok(Spend {
+                debit_reserved: row.unsigned(0)?,
+                debit_committed: row.unsigned(1)?,
+                receive_reserved: row.unsigned(2)?,
+                receive_committed: row.unsigned(3)?,
+                received,
+            })
+        },
+    )?;
+    Ok(spend.unwrap_or_default())
+}
+
+/// Moves a counter from one value to another.
+///
+/// # Errors
+/// [`Error::Guard`] when it has another value by now.
+pub fn put(tx: &mut Tx<'_>, access: &Id, window: i64, before: &Spend, after: &Spend) -> Result<(), Error> {
+    let (code, scale) = match &after.received {
+        Received::Nothing => (None, None),
+        Received::Of(asset) => (Some(asset.code()), Some(asset.scale())),
+        Received::Mixed => (Some(MIXED), None),
+    };
+    if before.received == Received::Nothing {
+        let inserted = tx.execute(
+            "INSERT INTO grant_spend (access_id, window_index, debit_reserved, debit_committed, receive_reserved,
+                 receive_committed, receive_asset_code, receive_asset_scale)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (access_id, window_index) DO NOTHING",
+            &[
+                access.into(),
+                window.into(),
+                after.debit_reserved.into(),
+                after.debit_committed.into(),
+                after.receive_reserved.into(),
+                after.receive_committed.into(),
+                code.into(),
+                scale.into(),
+            ],
+        )?;
+        return if inserted == 1 { Ok(()) } else { Err(Error::Guard("the window's counter has moved")) };
+    }
+    tx.change_one(
+        "the window's counter has moved",
+        "UPDATE grant_spend SET debit_reserved = $3, debit_committed = $4, receive_reserved = $5,
+             receive_committed = $6, receive_asset_code = $7, receive_asset_scale = $8
+         WHERE access_id = $1 AND window_index = $2 AND debit_reserved = $9 AND debit_committed = $10
+             AND receive_reserved = $11 AND receive_committed = $12",
+        &[
+            access.into(),
+            window.into(),
+            after.debit_reserved.into(),
+            after.debit_committed.into(),
+            after.receive_reserved.into(),
+            after.receive_committed.into(),
+            code.into(),
+            scale.into(),
+            before.debit_reserved.into(),
+            before.debit_committed.into(),
+            before.receive_reserved.into(),
+            before.receive_committed.into(),
+        ],
+    )
+}

@@ -1,0 +1,89 @@
+//! Access tokens.
+
+use crate::{Error, Row, Tx};
+use bursar_core::token::{State, Token};
+use bursar_core::{Id, TokenHash};
+use jiff::Timestamp;
+
+/// Adds a token.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert(tx: &mut Tx<'_>, token: &Token, hash: &TokenHash, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO access_token (id, grant_id, value_hash, state, created_at, expires_at)
+         VALUES ($1, $2, $3, 'active', $4, $5)",
+        &[(&token.id).into(), (&token.grant).into(), hash.into(), now.into(), token.expires_at.into()],
+    )?;
+    Ok(())
+}
+
+/// Finds a token by the hash of its value.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_hash(tx: &mut Tx<'_>, hash: &TokenHash) -> Result<Option<Token>, Error> {
+    tx.one(
+        "SELECT id, grant_id, state, successor_id, expires_at, ended_at FROM access_token WHERE value_hash = $1",
+        &[hash.into()],
+        read,
+    )
+}
+
+/// Finds a token by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Token>, Error> {
+    tx.one(
+        "SELECT id, grant_id, state, successor_id, expires_at, ended_at FROM access_token WHERE id = $1",
+        &[id.into()],
+        read,
+    )
+}
+
+/// Replaces an active token.
+///
+/// # Errors
+/// [`Error::Guard`] when it is not active by now.
+pub fn set_rotated(tx: &mut Tx<'_>, id: &Id, successor: &Id, now: Timestamp) -> Result<(), Error> {
+    tx.change_one(
+        "the token is not active",
+        "UPDATE access_token SET state = 'rotated', successor_id = $2, ended_at = $3 WHERE id = $1 AND state = 'active'",
+        &[id.into(), successor.into(), now.into()],
+    )
+}
+
+/// Revokes a token, if it is active.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke(tx: &mut Tx<'_>, id: &Id, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE access_token SET state = 'revoked', ended_at = $2 WHERE id = $1 AND state = 'active'",
+        &[id.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// Revokes every active token of a grant.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_all(tx: &mut Tx<'_>, grant: &Id, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE access_token SET state = 'revoked', ended_at = $2 WHERE grant_id = $1 AND state = 'active'",
+        &[grant.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<Token, Error> {
+    let state = match (row.text(2)?.as_str(), row.opt_id(3)?, row.opt_instant(5)?) {
+        ("active", _, _) => State::Active,
+        ("rotated", Some(successor), Some(at)) => State::Rotated { successor, at },
+        ("revoked", _, _) => State::Revoked,
+        (word, _, _) => return Err(Error::Corrupt(format!("a token's state {word:?} lacks its successor"))),
+    };
+    Ok(Token { id: row.id(0)?, grant: row.id(1)?, expires_at: row.instant(4)?, state })
+}

@@ -1,0 +1,157 @@
+//! Wallet addresses and their keys.
+
+use crate::columns;
+use crate::{Error, Row, Tx};
+use bursar_core::Id;
+use bursar_types::Asset;
+use jiff::Timestamp;
+
+/// A wallet address of this provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletAddress {
+    /// Its id.
+    pub id: Id,
+    /// Its canonical URL.
+    pub url: String,
+    /// The name shown to others.
+    pub public_name: Option<String>,
+    /// Whose it is.
+    pub holder: Id,
+    /// The ledger account behind it.
+    pub account: Id,
+    /// The asset of that account.
+    pub asset: Asset,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// From when it no longer exists for others.
+    pub deactivated_at: Option<Timestamp>,
+}
+
+/// A public key of a wallet address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalletKey {
+    /// The key's name.
+    pub kid: String,
+    /// Ed25519 public key.
+    pub x: [u8; 32],
+}
+
+const COLUMNS_BY_URL: &str = "SELECT id, url, public_name, holder_id, account_id, asset_code, asset_scale, created_at,
+     deactivated_at FROM wallet_address WHERE url = $1";
+
+/// Adds a wallet address.
+///
+/// # Errors
+/// [`Error::Unique`] when the URL is taken.
+pub fn insert(tx: &mut Tx<'_>, address: &WalletAddress) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO wallet_address (id, url, public_name, holder_id, account_id, asset_code, asset_scale, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            (&address.id).into(),
+            (&address.url).into(),
+            address.public_name.as_deref().into(),
+            (&address.holder).into(),
+            (&address.account).into(),
+            address.asset.code().into(),
+            address.asset.scale().into(),
+            address.created_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Finds a wallet address by its canonical URL, also a deactivated one.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_url(tx: &mut Tx<'_>, url: &str) -> Result<Option<WalletAddress>, Error> {
+    tx.one(COLUMNS_BY_URL, &[url.into()], read)
+}
+
+/// Finds a wallet address by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<WalletAddress>, Error> {
+    tx.one(
+        "SELECT id, url, public_name, holder_id, account_id, asset_code, asset_scale, created_at, deactivated_at
+         FROM wallet_address WHERE id = $1",
+        &[id.into()],
+        read,
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<WalletAddress, Error> {
+    Ok(WalletAddress {
+        id: row.id(0)?,
+        url: row.text(1)?,
+        public_name: row.opt_text(2)?,
+        holder: row.id(3)?,
+        account: row.id(4)?,
+        asset: columns::asset(row, 5)?,
+        created_at: row.instant(7)?,
+        deactivated_at: row.opt_instant(8)?,
+    })
+}
+
+/// The keys of a wallet address that are not revoked, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn keys(tx: &mut Tx<'_>, address: &Id) -> Result<Vec<WalletKey>, Error> {
+    tx.all(
+        "SELECT kid, x FROM wallet_key WHERE wallet_address_id = $1 AND revoked_at IS NULL ORDER BY id",
+        &[address.into()],
+        |row| Ok(WalletKey { kid: row.text(0)?, x: row.key(1)? }),
+    )
+}
+
+/// A key of a wallet address that is not revoked.
+///
+/// # Errors
+/// When the database fails.
+pub fn key(tx: &mut Tx<'_>, address: &Id, kid: &str) -> Result<Option<[u8; 32]>, Error> {
+    tx.one(
+        "SELECT x FROM wallet_key WHERE wallet_address_id = $1 AND kid = $2 AND revoked_at IS NULL",
+        &[address.into(), kid.into()],
+        |row| row.key(0),
+    )
+}
+
+/// Adds a key. The name of a revoked key may be used again.
+///
+/// # Errors
+/// [`Error::Unique`] when a key of this name is there.
+pub fn insert_key(tx: &mut Tx<'_>, id: &Id, address: &Id, key: &WalletKey, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO wallet_key (id, wallet_address_id, kid, x, created_at) VALUES ($1, $2, $3, $4, $5)",
+        &[id.into(), address.into(), (&key.kid).into(), (&key.x).into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// Revokes a key; whether there was one.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_key(tx: &mut Tx<'_>, address: &Id, kid: &str, now: Timestamp) -> Result<bool, Error> {
+    let touched = tx.execute(
+        "UPDATE wallet_key SET revoked_at = $3 WHERE wallet_address_id = $1 AND kid = $2 AND revoked_at IS NULL",
+        &[address.into(), kid.into(), now.into()],
+    )?;
+    Ok(touched == 1)
+}
+
+/// A key that is not revoked, of the wallet address with this canonical URL.
+///
+/// # Errors
+/// When the database fails.
+pub fn key_at(tx: &mut Tx<'_>, url: &str, kid: &str) -> Result<Option<[u8; 32]>, Error> {
+    tx.one(
+        "SELECT k.x FROM wallet_address w JOIN wallet_key k ON k.wallet_address_id = w.id
+         WHERE w.url = $1 AND k.kid = $2 AND k.revoked_at IS NULL",
+        &[url.into(), kid.into()],
+        |row| row.key(0),
+    )
+}
