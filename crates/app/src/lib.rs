@@ -1,1 +1,75 @@
-//! Use cases of Bursar: grants, interactions, payments.
+//! Use cases of the provider: what people and apps can do, each one function.
+//!
+//! A use case loads what a rule of `bursar-core` needs, lets it decide, and writes its plan down, all within one
+//! transaction. Network calls are made before or after it, never inside. Only [`clock`] reads the system's clock,
+//! only [`random`] its randomness, and only [`net`] makes requests.
+
+pub mod accounts;
+pub mod callers;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod grants;
+pub mod idempotent;
+pub mod incoming;
+pub mod interactions;
+pub mod jobs;
+pub mod keys;
+pub mod login;
+pub mod net;
+pub mod outgoing;
+pub mod quotes;
+pub mod random;
+pub mod receivers;
+pub mod sandbox;
+pub mod tokens;
+pub mod wallets;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use error::Error;
+pub use random::Random;
+
+use bursar_core::{Id, Secret};
+use bursar_store::Store;
+use jiff::Timestamp;
+
+/// A provider: its configuration, its database, and its view of time, chance and the network.
+pub struct App {
+    /// How it is set up.
+    pub config: Config,
+    /// Its database.
+    pub store: Store,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its randomness.
+    pub random: Random,
+    /// Its secret.
+    pub secret: Secret,
+    /// Its way to other servers.
+    pub net: net::Net,
+    /// Key sets of clients at other servers.
+    pub keys: keys::RemoteKeys,
+}
+
+impl App {
+    /// A provider from its parts.
+    ///
+    /// # Errors
+    /// When the network client cannot be set up.
+    pub fn new(config: Config, store: Store, clock: Clock, random: Random, secret: Secret) -> Result<Self, Error> {
+        let net = net::Net::new(config.development)?;
+        Ok(Self { config, store, clock, random, secret, net, keys: keys::RemoteKeys::default() })
+    }
+
+    /// The present, and a new id made in it.
+    pub fn now_and_id(&self) -> (Timestamp, Id) {
+        let now = self.clock.now();
+        (now, self.new_id(now))
+    }
+
+    /// A new id for something made now.
+    pub fn new_id(&self, now: Timestamp) -> Id {
+        Id::new(now, self.random.bytes())
+    }
+}

@@ -1,0 +1,229 @@
+//! Account holders, their accounts and wallet addresses, and play money.
+
+use crate::{App, Error};
+use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
+use bursar_core::ledger::{AccountKind, Transfer, TransferKind};
+use bursar_core::{Code, Id};
+use bursar_store::account_holder::{self, AccountHolder};
+use bursar_store::wallet_address::{self, WalletAddress, WalletKey};
+use bursar_store::{LockKey, Tx, ledger};
+use bursar_types::{Amount, Asset};
+use jiff::Timestamp;
+
+/// Names that cannot be wallet addresses, since other things are at their URLs.
+const RESERVED_NAMES: &[&str] =
+    &["auth", "op", "sandbox", "assets", "login", "logout", "ilp", "admin", "health", "metrics", "favicon.ico"];
+const PASSWORD_LENGTH_MAX: usize = 200;
+
+/// A new account holder with one account and one wallet address.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// The name to log in with, and the last part of the wallet address.
+    pub name: String,
+    /// The name shown to others.
+    pub public_name: Option<String>,
+    /// The asset of the account.
+    pub asset: Asset,
+    /// Play money to begin with, in smallest units.
+    pub balance: u64,
+    /// The password to log in with.
+    pub password: String,
+}
+
+/// An account as its holder or an administrator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountView {
+    /// The name of the account holder.
+    pub name: String,
+    /// The wallet address's URL.
+    pub wallet_address: String,
+    /// The name shown to others.
+    pub public_name: Option<String>,
+    /// What can be spent.
+    pub balance: Amount,
+}
+
+/// Creates an account holder with an account, a wallet address and play money.
+///
+/// # Errors
+/// [`Code::InvalidResourceRequest`] for an unusable name or password, [`Code::Conflict`] when the name is taken.
+pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
+    check_name(&new.name)?;
+    if new.password.is_empty() || new.password.len() > PASSWORD_LENGTH_MAX {
+        return Err(Error::refused(Code::InvalidResourceRequest, "the password must have 1 to 200 characters"));
+    }
+    if new.public_name.as_ref().is_some_and(|name| name.chars().count() > 100) {
+        return Err(Error::refused(Code::InvalidResourceRequest, "publicName has more than 100 characters"));
+    }
+    new.asset.amount(new.balance).map_err(|error| Error::refused(Code::InvalidResourceRequest, error.to_string()))?;
+    let password_hash = hash_password(app, new.password.clone()).await?;
+    let (now, id) = app.now_and_id();
+    let holder = AccountHolder { id, name: new.name.clone(), password_hash, created_at: now };
+    let wallet = WalletAddress {
+        id: app.new_id(now),
+        url: app.config.wallet_address_url(&new.name),
+        public_name: new.public_name.clone(),
+        holder: id,
+        account: app.new_id(now),
+        asset: new.asset,
+        created_at: now,
+        deactivated_at: None,
+    };
+    let (issuer, exchange, funding) = (app.new_id(now), app.new_id(now), app.new_id(now));
+    let view = view(&new.name, &wallet, new.balance)?;
+    let created = app
+        .store
+        .write(vec![LockKey::of(&wallet.account)], move |tx| {
+            account_holder::insert(tx, &holder)?;
+            ledger::open_account(tx, &wallet.account, AccountKind::Holder, wallet.asset, now)?;
+            wallet_address::insert(tx, &wallet)?;
+            ledger::provider_account(tx, AccountKind::Exchange, wallet.asset, &exchange, now)?;
+            issue(tx, &wallet, new.balance, &issuer, &funding, now)
+        })
+        .await;
+    match created {
+        Err(Error::Store(bursar_store::Error::Unique(_))) => {
+            Err(Error::refused(Code::Conflict, "there is an account of this name already"))
+        }
+        other => other.map(|()| view),
+    }
+}
+
+/// Adds play money to an account.
+///
+/// # Errors
+/// [`Code::NotFound`]; [`Code::AmountTooLarge`] when the account cannot hold that much.
+pub async fn fund(app: &App, name: &str, value: u64) -> Result<AccountView, Error> {
+    let url = app.config.wallet_address_url(name);
+    let (now, funding) = app.now_and_id();
+    let issuer = app.new_id(now);
+    app.store
+        .write(Vec::new(), move |tx| {
+            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
+            issue(tx, &wallet, value, &issuer, &funding, now)
+        })
+        .await?;
+    get(app, name).await
+}
+
+/// An account by its name.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn get(app: &App, name: &str) -> Result<AccountView, Error> {
+    let (url, name) = (app.config.wallet_address_url(name), name.to_owned());
+    app.store
+        .read(move |tx| {
+            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
+            let account = ledger::account(tx, &wallet.account)?.ok_or_else(|| Error::not_found("account"))?;
+            view(&name, &wallet, u64::try_from(account.available()).unwrap_or(0))
+        })
+        .await
+}
+
+fn view(name: &str, wallet: &WalletAddress, balance: u64) -> Result<AccountView, Error> {
+    Ok(AccountView {
+        name: name.to_owned(),
+        wallet_address: wallet.url.clone(),
+        public_name: wallet.public_name.clone(),
+        balance: wallet.asset.amount(balance).map_err(|error| Error::Internal(error.to_string()))?,
+    })
+}
+
+/// Moves play money from the issuer's account into a wallet.
+fn issue(
+    tx: &mut Tx<'_>,
+    wallet: &WalletAddress,
+    value: u64,
+    issuer: &Id,
+    reference: &Id,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let issuer = ledger::provider_account(tx, AccountKind::Issuer, wallet.asset, issuer, now)?;
+    if value == 0 {
+        return Ok(());
+    }
+    let too_large = |_| Error::refused(Code::AmountTooLarge, "the account cannot hold that much");
+    let amount = wallet.asset.amount(value).map_err(too_large)?;
+    let transfer = Transfer {
+        reference: *reference,
+        leg: 0,
+        kind: TransferKind::Direct,
+        debit: issuer.id,
+        credit: wallet.account,
+        amount,
+    };
+    let account = ledger::account(tx, &wallet.account)?.ok_or_else(|| Error::not_found("account"))?;
+    let [paid, received] = transfer.changes();
+    if !issuer.allows(paid) || !account.allows(received) {
+        return Err(Error::refused(Code::AmountTooLarge, "the account cannot hold that much"));
+    }
+    Ok(ledger::transfer(tx, &[transfer], now)?)
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    let begins_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if !begins_well || name.len() > 64 || !name.bytes().all(plain) || RESERVED_NAMES.contains(&name) {
+        let text = "a name has 1 to 64 lower-case letters, digits, '-', '_' or '.', begins with a letter or digit, \
+                    and is not a word that the server needs for itself";
+        return Err(Error::refused(Code::InvalidResourceRequest, text));
+    }
+    Ok(())
+}
+
+/// Adds a public key to an account's wallet address.
+///
+/// # Errors
+/// [`Code::NotFound`]; [`Code::Conflict`] when there is a key of this name.
+pub async fn add_key(app: &App, name: &str, key: WalletKey) -> Result<(), Error> {
+    let url = app.config.wallet_address_url(name);
+    let (now, id) = app.now_and_id();
+    let added = app
+        .store
+        .write(Vec::new(), move |tx| {
+            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
+            wallet_address::insert_key(tx, &id, &wallet.id, &key, now).map_err(Error::from)
+        })
+        .await;
+    match added {
+        Err(Error::Store(bursar_store::Error::Unique(_))) => {
+            Err(Error::refused(Code::Conflict, "the wallet address has a key of this kid already; remove it first"))
+        }
+        other => other,
+    }
+}
+
+/// Revokes a key of an account's wallet address.
+///
+/// # Errors
+/// [`Code::NotFound`].
+pub async fn revoke_key(app: &App, name: &str, kid: &str) -> Result<(), Error> {
+    let (url, kid) = (app.config.wallet_address_url(name), kid.to_owned());
+    let now = app.clock.now();
+    app.store
+        .write(Vec::new(), move |tx| {
+            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
+            if wallet_address::revoke_key(tx, &wallet.id, &kid, now)? { Ok(()) } else { Err(Error::not_found("key")) }
+        })
+        .await
+}
+
+async fn hash_password(app: &App, password: String) -> Result<String, Error> {
+    let salt: [u8; 16] = app.random.bytes();
+    let work = move || {
+        Argon2::default()
+            .hash_password_with_salt(password.as_bytes(), &salt)
+            .map(|hash| hash.to_string())
+            .map_err(|error| Error::Internal(format!("cannot hash a password: {error}")))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+}
+
+/// Whether a password belongs to a hash. Takes the same time for a wrong one.
+pub(crate) async fn verify_password(password: String, hash: String) -> bool {
+    let work = move || {
+        PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(false)
+}

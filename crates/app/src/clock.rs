@@ -1,0 +1,94 @@
+//! Time. Nothing else reads the system's clock or sleeps, so that a test clock moves everything.
+#![expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The provider's clock: the system's, moved by some offset in the sandbox, or one that stands still until it is
+/// moved.
+#[derive(Clone)]
+pub struct Clock {
+    setting: Arc<watch::Sender<Setting>>,
+}
+
+#[derive(Clone, Copy)]
+enum Setting {
+    /// The system's time plus an offset.
+    System { offset: SignedDuration },
+    /// Exactly this instant.
+    Manual { now: Timestamp },
+}
+
+impl Clock {
+    /// The system's clock, moved by an offset.
+    pub fn system(offset: SignedDuration) -> Self {
+        Self { setting: Arc::new(watch::Sender::new(Setting::System { offset })) }
+    }
+
+    /// A clock that stands still.
+    pub fn manual(now: Timestamp) -> Self {
+        Self { setting: Arc::new(watch::Sender::new(Setting::Manual { now })) }
+    }
+
+    /// The present, in whole microseconds, which is what is stored.
+    pub fn now(&self) -> Timestamp {
+        let now = match *self.setting.borrow() {
+            Setting::System { offset } => Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX),
+            Setting::Manual { now } => now,
+        };
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
+    /// Seconds since 1970 as the callers see them: their signatures are dated by their own clocks, which do not
+    /// follow when the sandbox's clock is moved.
+    pub fn wire_seconds(&self) -> i64 {
+        match *self.setting.borrow() {
+            Setting::System { .. } => Timestamp::now().as_second(),
+            Setting::Manual { now } => now.as_second(),
+        }
+    }
+
+    /// Moves the clock so that it is this instant now. Whoever sleeps looks again.
+    pub fn set(&self, to: Timestamp) {
+        self.setting.send_modify(|setting| match setting {
+            Setting::System { offset } => *offset = to.duration_since(Timestamp::now()),
+            Setting::Manual { now } => *now = to,
+        });
+    }
+
+    /// How far the clock is from the system's.
+    pub fn offset(&self) -> SignedDuration {
+        match *self.setting.borrow() {
+            Setting::System { offset } => offset,
+            Setting::Manual { now } => now.duration_since(Timestamp::now()),
+        }
+    }
+
+    /// Sleeps until the clock shows this instant.
+    pub async fn sleep_until(&self, until: Timestamp) {
+        let mut changes = self.setting.subscribe();
+        loop {
+            let left = until.duration_since(self.now());
+            if left <= SignedDuration::ZERO {
+                return;
+            }
+            let manual = matches!(*self.setting.borrow(), Setting::Manual { .. });
+            let nap = std::time::Duration::try_from(left).unwrap_or_default();
+            tokio::select! {
+                () = tokio::time::sleep(nap), if !manual => {}
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Runs `work` for at most this long in real time: for the network, which no test clock moves.
+    pub async fn within<T>(real: std::time::Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(real, work).await.ok()
+    }
+
+    /// A point of real time, for cached answers of other servers.
+    pub fn real_instant() -> std::time::Instant {
+        std::time::Instant::now()
+    }
+}

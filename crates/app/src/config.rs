@@ -1,0 +1,121 @@
+//! How a provider is set up.
+
+use bursar_core::rate::Rates;
+use bursar_httpsig::Policy;
+use jiff::SignedDuration;
+use url::Url;
+
+/// A provider's configuration. The documented defaults are those of [`Config::new`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The URL under which clients reach this server, without a trailing slash. Signatures cover it.
+    pub public_url: String,
+    /// What people read on its pages.
+    pub provider_name: String,
+    /// Whether http, ports and private addresses of others are accepted. Never for real money.
+    pub development: bool,
+    /// Whether the sandbox API is offered, which gives anybody money and any account.
+    pub sandbox: bool,
+    /// Exchange rates.
+    pub rates: Rates,
+    /// How old and how new signatures may be.
+    pub signatures: Policy,
+    /// How long an access token lives: 10 minutes.
+    pub token_lifetime: SignedDuration,
+    /// How long a person has to decide, and a client to fetch the result: 10 minutes.
+    pub interaction_lifetime: SignedDuration,
+    /// How long a polling client waits between two questions: 5 seconds.
+    pub poll_wait: SignedDuration,
+    /// The longest life of an incoming payment: 30 days.
+    pub incoming_lifetime_max: SignedDuration,
+    /// How long a quote binds the provider: 5 minutes.
+    pub quote_lifetime: SignedDuration,
+    /// How long an account holder stays logged in: 12 hours.
+    pub session_lifetime: SignedDuration,
+    /// How long an idempotency key is remembered: 24 hours.
+    pub idempotency_lifetime: SignedDuration,
+    /// The ILP address of this provider, below which incoming payments have theirs.
+    pub ilp_address: String,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidConfig {
+    /// The public URL is not one, or has more than scheme, host and port.
+    #[error("the public URL {0:?} must be like https://wallet.example: a scheme, a host, perhaps a port, and no path")]
+    PublicUrl(String),
+    /// It is not https, although real money needs it.
+    #[error("the public URL {0} must begin with https:// (only the sandbox may use http)")]
+    NotSecure(String),
+    /// The sandbox would be open to the world.
+    #[error(
+        "the sandbox gives money to anybody, so its public URL must be a loopback address or end in .test, not {0}; \
+         use --force-sandbox if only friends can reach it"
+    )]
+    PublicSandbox(String),
+}
+
+impl Config {
+    /// A configuration with the defaults for this public URL.
+    ///
+    /// # Errors
+    /// When the URL is no plain origin, or not allowed for this kind of server.
+    pub fn new(public_url: &str, sandbox: bool, force_sandbox: bool) -> Result<Self, InvalidConfig> {
+        let invalid = || InvalidConfig::PublicUrl(public_url.to_owned());
+        let url = Url::parse(public_url).map_err(|_| invalid())?;
+        let host = url.host_str().ok_or_else(invalid)?;
+        let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        if !plain || !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid());
+        }
+        if url.scheme() == "http" && !sandbox {
+            return Err(InvalidConfig::NotSecure(public_url.to_owned()));
+        }
+        if sandbox && !force_sandbox && !is_harmless(host) {
+            return Err(InvalidConfig::PublicSandbox(host.to_owned()));
+        }
+        Ok(Self {
+            public_url: url.as_str().trim_end_matches('/').to_owned(),
+            provider_name: "Bursar".to_owned(),
+            development: sandbox,
+            sandbox,
+            rates: Rates::default(),
+            signatures: Policy::default(),
+            token_lifetime: SignedDuration::from_mins(10),
+            interaction_lifetime: SignedDuration::from_mins(10),
+            poll_wait: SignedDuration::from_secs(5),
+            incoming_lifetime_max: SignedDuration::from_hours(30 * 24),
+            quote_lifetime: SignedDuration::from_mins(5),
+            session_lifetime: SignedDuration::from_hours(12),
+            idempotency_lifetime: SignedDuration::from_hours(24),
+            ilp_address: "test.bursar".to_owned(),
+        })
+    }
+
+    /// The grant endpoint of the authorization server.
+    pub fn auth_url(&self) -> String {
+        format!("{}/auth", self.public_url)
+    }
+
+    /// The base of the resource server.
+    pub fn resource_url(&self) -> String {
+        format!("{}/op", self.public_url)
+    }
+
+    /// The URL of a wallet address of this provider.
+    pub fn wallet_address_url(&self, name: &str) -> String {
+        format!("{}/{name}", self.public_url)
+    }
+
+    /// Whether browsers reach this server over TLS, so that cookies can insist on it.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+/// Loopback, or a name that never leaves a test set-up (RFC 6761).
+fn is_harmless(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    loopback || host == "localhost" || host.ends_with(".localhost") || host.ends_with(".test")
+}

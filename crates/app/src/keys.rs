@@ -1,0 +1,165 @@
+//! The keys of clients: those of our own wallet addresses from the database, those of others over the network.
+
+use crate::{App, Clock, Error};
+use bursar_core::access::ClientId;
+use bursar_core::grant::BoundKey;
+use bursar_core::{Code, Refusal};
+use bursar_httpsig::{Jwk, PublicKey};
+use bursar_store::wallet_address;
+use bursar_types::{JsonWebKeySet, WalletAddress, WalletAddressUrl};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// How long another server's key set is believed.
+const FRESH: Duration = Duration::from_secs(60);
+/// How long it is believed while that server cannot be reached.
+const STALE_MAX: Duration = Duration::from_secs(3600);
+const SETS_MAX: usize = 2048;
+
+/// Key sets of clients at other servers, cached with a bound.
+#[derive(Default)]
+pub struct RemoteKeys {
+    sets: Mutex<HashMap<String, (Instant, KeySet)>>,
+}
+
+type KeySet = Vec<(String, [u8; 32])>;
+
+/// A client as it introduces itself: what identifies it, its name for people, and the key that must have signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownClient {
+    /// What identifies it.
+    pub id: ClientId,
+    /// Its public name, as its wallet address says.
+    pub name: Option<String>,
+    /// The key.
+    pub key: BoundKey,
+}
+
+fn rejected(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::refused(Code::ClientRejected, text)
+}
+
+/// Finds the client with this wallet address, and its key with this name.
+///
+/// # Errors
+/// [`Code::ClientRejected`] when the address, or the key, cannot be found.
+pub async fn client_at(app: &App, address: &str, kid: &str) -> Result<KnownClient, Error> {
+    let url = WalletAddressUrl::parse(address).map_err(|error| rejected(format!("client: {error}")))?;
+    let no_key = || rejected(format!("{url} has no key named {kid:?}, or it was revoked"));
+    if url.origin() == app.config.public_url {
+        let (wanted, key_name) = (url.to_string(), kid.to_owned());
+        let found = app
+            .store
+            .read(move |tx| {
+                let Some(wallet) = wallet_address::by_url(tx, &wanted)? else { return Ok::<_, Error>(None) };
+                let key = wallet_address::key(tx, &wallet.id, &key_name)?;
+                Ok(Some((wallet.public_name, key)))
+            })
+            .await?;
+        let (name, key) = found.ok_or_else(|| rejected(format!("client: there is no wallet address {url}")))?;
+        let x = key.ok_or_else(no_key)?;
+        return Ok(KnownClient {
+            id: ClientId::WalletAddress(url.to_string()),
+            name,
+            key: BoundKey { kid: kid.to_owned(), x },
+        });
+    }
+    if !app.config.development && !url.is_public() {
+        return Err(rejected("client: a wallet address begins with https:// and has no port"));
+    }
+    let set = remote_set(app, url.as_str(), true).await?;
+    let x = set.iter().find(|(name, _)| name == kid).map(|(_, x)| *x).ok_or_else(no_key)?;
+    let document = app.net.get_json::<WalletAddress>(url.as_str()).await;
+    let name = document.ok().and_then(|document| document.public_name).map(|name| name.chars().take(100).collect());
+    Ok(KnownClient { id: ClientId::WalletAddress(url.to_string()), name, key: BoundKey { kid: kid.to_owned(), x } })
+}
+
+/// Reads a client that is only a key (directed identity).
+///
+/// # Errors
+/// [`Code::ClientRejected`] when the key is no Ed25519 public key, or the signature names another one.
+pub fn client_with(jwk: &bursar_types::JsonWebKey, kid: &str) -> Result<KnownClient, Error> {
+    let invalid = |error: &dyn std::fmt::Display| rejected(format!("client.jwk: {error}"));
+    let text = serde_json::to_value(jwk).map_err(|error| invalid(&error))?;
+    if jwk.d.is_some() {
+        return Err(rejected("client.jwk holds a private key: send only the public part, and replace this key"));
+    }
+    let jwk: Jwk = serde_json::from_value(text).map_err(|error| invalid(&error))?;
+    if jwk.kid() != kid {
+        return Err(rejected("the signature's keyid is not the kid of client.jwk"));
+    }
+    let key = jwk.public_key();
+    Ok(KnownClient {
+        id: ClientId::Jwk(jwk.thumbprint()),
+        name: None,
+        key: BoundKey { kid: kid.to_owned(), x: key.to_bytes() },
+    })
+}
+
+/// Checks that a grant's key may still be used: its owner has not revoked it.
+///
+/// # Errors
+/// A refusal that `refusal` makes of the reason.
+pub async fn require_current(
+    app: &App,
+    client: &ClientId,
+    key: &BoundKey,
+    refusal: fn(String) -> Refusal,
+) -> Result<PublicKey, Error> {
+    if let ClientId::WalletAddress(url) = client {
+        let current = if is_local(app, url) {
+            let (url, kid) = (url.clone(), key.kid.clone());
+            app.store.read(move |tx| wallet_address::key_at(tx, &url, &kid).map_err(Error::from)).await?
+        } else {
+            // A server that cannot be reached does not revoke its clients' keys.
+            match remote_set(app, url, false).await {
+                Ok(set) => set.iter().find(|(kid, _)| *kid == key.kid).map(|(_, x)| *x),
+                Err(_) => Some(key.x),
+            }
+        };
+        if current != Some(key.x) {
+            return Err(refusal(format!("the client's key {:?} was revoked", key.kid)).into());
+        }
+    }
+    PublicKey::from_bytes(&key.x).map_err(|error| Error::Internal(format!("a stored key is invalid: {error}")))
+}
+
+fn is_local(app: &App, url: &str) -> bool {
+    url.strip_prefix(app.config.public_url.as_str()).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The keys at another server's wallet address. `fresh`: an unknown key may have been added just now, so a set
+/// is only believed for a moment.
+async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, Error> {
+    let cached = app.keys.sets.lock().get(url).cloned();
+    let age = |at: Instant| Clock::real_instant().saturating_duration_since(at);
+    let believe = if fresh { Duration::from_secs(1) } else { FRESH };
+    if let Some((at, set)) = &cached
+        && age(*at) < believe
+    {
+        return Ok(set.clone());
+    }
+    match app.net.get_json::<JsonWebKeySet>(&format!("{url}/jwks.json")).await {
+        Ok(document) => {
+            let set: KeySet = document.keys.iter().filter_map(readable).collect();
+            let mut sets = app.keys.sets.lock();
+            if sets.len() >= SETS_MAX {
+                sets.retain(|_, (at, _)| age(*at) < FRESH);
+            }
+            if sets.len() < SETS_MAX {
+                sets.insert(url.to_owned(), (Clock::real_instant(), set.clone()));
+            }
+            Ok(set)
+        }
+        Err(error) => match cached {
+            Some((at, set)) if !fresh && age(at) < STALE_MAX => Ok(set),
+            _ => Err(rejected(format!("the keys of {url} could not be read: {error}"))),
+        },
+    }
+}
+
+fn readable(jwk: &bursar_types::JsonWebKey) -> Option<(String, [u8; 32])> {
+    let jwk: Jwk = serde_json::from_value(serde_json::to_value(jwk).ok()?).ok()?;
+    Some((jwk.kid().to_owned(), jwk.public_key().to_bytes()))
+}

@@ -1,0 +1,242 @@
+//! Outgoing payments at the resource server: spending a mandate.
+
+use crate::callers::Caller;
+use crate::idempotent::{IdempotencyKey, Memory};
+use crate::incoming::{stored_metadata, unknown_wallet, wire_metadata};
+use crate::receivers::{self, LocalReceiver};
+use crate::{App, Error, quotes, wallets};
+use bursar_core::access::{self, GrantedAccess, Scope};
+use bursar_core::grant::State;
+use bursar_core::ledger::{AccountKind, LocalRoute};
+use bursar_core::limits::{self, Spend};
+use bursar_core::outgoing::{self as rule, Loaded, OutgoingPayment};
+use bursar_core::quote::{Fixed, Price, price};
+use bursar_core::rate::Rates;
+use bursar_core::{Code, Id, Refusal};
+use bursar_store::wallet_address::{self, WalletAddress};
+use bursar_store::{LockKey, Tx, grant, incoming_payment, ledger, outgoing_payment, quote, spend};
+use bursar_types::{
+    Action, Amount, Asset, CreateOutgoingPayment, OutgoingPayment as Wire, OutgoingPaymentWithSpentAmounts,
+    ResourceType, SpentAmounts,
+};
+use jiff::Timestamp;
+
+const RESOURCE: ResourceType = ResourceType::OutgoingPayment;
+
+/// What is to be paid, read from the request.
+#[derive(Clone)]
+enum Priced {
+    /// At the price of a quote.
+    Quote(Id),
+    /// A fixed debit to a receiver.
+    Debit(Result<LocalReceiver, Refusal>, Amount),
+}
+
+struct Ask {
+    id: Id,
+    wallet: String,
+    priced: Priced,
+    metadata: Option<String>,
+    rates: Rates,
+    base: String,
+    now: Timestamp,
+}
+
+/// Creates an outgoing payment, and settles it in the same transaction when its receiver is at this provider.
+///
+/// # Errors
+/// [`Code::InsufficientGrant`], [`Code::InvalidQuote`], [`Code::OutsideInterval`], and what
+/// [`rule::create_local`] and [`price`] refuse.
+pub async fn create(
+    app: &App,
+    caller: Caller,
+    request: CreateOutgoingPayment,
+    key: Option<IdempotencyKey>,
+) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
+    let (now, id) = app.now_and_id();
+    let base = app.config.resource_url();
+    let (wallet, priced, metadata) = match request {
+        CreateOutgoingPayment::FromQuote(ask) => {
+            let unknown = || Error::refused(Code::InvalidQuote, "quoteId is not the URL of a quote of this provider");
+            let quote = ask.quote_id.strip_prefix(&base).and_then(|rest| rest.strip_prefix("/quotes/")?.parse().ok());
+            (ask.wallet_address, Priced::Quote(quote.ok_or_else(unknown)?), ask.metadata)
+        }
+        CreateOutgoingPayment::FromIncomingPayment(ask) => {
+            let receiver = receivers::local(app, &ask.incoming_payment);
+            (ask.wallet_address, Priced::Debit(receiver, ask.debit_amount), ask.metadata)
+        }
+    };
+    let locks = locks(&caller, &priced);
+    let metadata = stored_metadata(metadata)?;
+    let memory = Memory::of(app, caller.client.to_string(), key, now);
+    let ask = Ask { id, wallet, priced, metadata, rates: app.config.rates.clone(), base, now };
+    app.store
+        .write(locks, move |tx| {
+            if let Some(used) = memory.recall(tx)? {
+                return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
+            }
+            let made = pay(tx, &caller, &ask)?;
+            let answer = serde_json::to_string(&made).map_err(|error| Error::Internal(error.to_string()))?;
+            memory.remember(tx, &id, &answer)?;
+            Ok(made)
+        })
+        .await
+}
+
+/// What the payment is about to change, as far as it is known before loading.
+fn locks(caller: &Caller, priced: &Priced) -> Vec<LockKey> {
+    let mut locks = vec![LockKey::of(&caller.grant)];
+    match priced {
+        Priced::Quote(quote) => locks.push(LockKey::of(quote)),
+        Priced::Debit(Ok(receiver), _) => locks.push(LockKey::of(&receiver.id)),
+        Priced::Debit(Err(_), _) => {}
+    }
+    locks
+}
+
+/// Loads, decides, and writes the plan down.
+fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
+    let now = ask.now;
+    let wallet = wallets::find(tx, &ask.wallet, unknown_wallet)?;
+    let access = access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
+    require_live(tx, caller)?;
+    let (receiver, receiver_url, price, quote) = priced(tx, caller, ask, &wallet)?;
+    rule::require_receiver(access, &receiver_url)?;
+    let window = limits::window_index(access.limits.as_ref(), now)?;
+    let spent = spend::get(tx, &access.id, window)?;
+    let route = route(tx, &wallet, &receiver.wallet_address)?;
+    let loaded = Loaded { access, spend: &spent, window, receiver: &receiver, route: &route };
+    let create = rule::Create {
+        id: ask.id,
+        wallet_address: wallet.id,
+        client: caller.client.clone(),
+        quote,
+        receiver: receiver_url,
+        price,
+        metadata: ask.metadata.clone(),
+    };
+    let plan = rule::create_local(&loaded, create, now)?;
+
+    outgoing_payment::insert(tx, &plan.payment)?;
+    spend::put(tx, &access.id, window, &spent, &plan.spend)?;
+    ledger::transfer(tx, &plan.transfers, now)?;
+    incoming_payment::update(tx, &receiver, &plan.receiver)?;
+    if let Some(quote) = &quote {
+        quote::set_used(tx, quote, &ask.id)?;
+    }
+    let (debit, receive) = plan.spend.amounts(wallet.asset);
+    Ok(OutgoingPaymentWithSpentAmounts {
+        payment: wire(&ask.base, &plan.payment, wallet.url)?,
+        grant_spent_debit_amount: debit,
+        grant_spent_receive_amount: receive,
+    })
+}
+
+/// A grant that was revoked after its token was looked at pays nothing any more.
+fn require_live(tx: &mut Tx<'_>, caller: &Caller) -> Result<(), Error> {
+    match grant::by_id(tx, &caller.grant)?.map(|grant| grant.state) {
+        Some(State::Issued { .. }) => Ok(()),
+        _ => Err(Error::refused(Code::TokenInactive, "Inactive Token")),
+    }
+}
+
+type Payable = (bursar_core::incoming::IncomingPayment, String, Price, Option<Id>);
+
+fn priced(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, wallet: &WalletAddress) -> Result<Payable, Error> {
+    match &ask.priced {
+        Priced::Quote(id) => {
+            let unknown =
+                || Error::refused(Code::InvalidQuote, "there is no such quote for this wallet address and client");
+            let quote = quote::by_id(tx, id)?
+                .filter(|quote| quote.wallet_address == wallet.id && quote.client == caller.client)
+                .ok_or_else(unknown)?;
+            quote.require_usable(ask.now)?;
+            let receiver = receivers::load(tx, &quote.incoming_payment)?;
+            Ok((receiver, quote.receiver, quote.price, Some(*id)))
+        }
+        Priced::Debit(receiver, debit) => {
+            let LocalReceiver { id, url } = receiver.clone()?;
+            let receiver = receivers::load(tx, &id)?;
+            let rate = ask.rates.between(wallet.asset, receiver.asset)?;
+            let price = price(Fixed::Debit(*debit), wallet.asset, &receiver, &rate, ask.now)?;
+            Ok((receiver, url, price, None))
+        }
+    }
+}
+
+/// The accounts between a wallet and a receiver's wallet address.
+fn route(tx: &mut Tx<'_>, payer: &WalletAddress, payee: &Id) -> Result<LocalRoute, Error> {
+    let broken = |what: &str| Error::Internal(format!("{what} is missing in the ledger"));
+    let payee = wallet_address::by_id(tx, payee)?.ok_or_else(|| broken("the receiver's wallet"))?;
+    if payee.deactivated_at.is_some() {
+        return Err(Refusal::invalid_receiver("the receiver's wallet address is deactivated").into());
+    }
+    let mut account = |id: &Id| ledger::account(tx, id)?.ok_or_else(|| broken("a wallet's account"));
+    let (from, to) = (account(&payer.account)?, account(&payee.account)?);
+    let mut position = |asset: Asset| {
+        ledger::find_provider_account(tx, AccountKind::Exchange, asset)?.ok_or_else(|| broken("an exchange account"))
+    };
+    let exchange = if from.asset == to.asset { None } else { Some((position(from.asset)?, position(to.asset)?)) };
+    Ok(LocalRoute { payer: from, payee: to, exchange })
+}
+
+fn wire(base: &str, payment: &OutgoingPayment, wallet: String) -> Result<Wire, Error> {
+    Ok(Wire {
+        id: format!("{base}/outgoing-payments/{}", payment.id),
+        wallet_address: wallet,
+        quote_id: payment.quote.as_ref().map(|quote| quotes::url(base, quote)),
+        failed: false,
+        receiver: payment.receiver.clone(),
+        receive_amount: payment.price.receive,
+        debit_amount: payment.price.debit,
+        sent_amount: payment.sent,
+        metadata: wire_metadata(payment.metadata.as_deref())?,
+        created_at: payment.created_at,
+    })
+}
+
+/// What the caller may see of an outgoing payment.
+///
+/// # Errors
+/// [`Code::InsufficientGrant`]; not found, also when it is another client's and the caller only reads its own.
+pub async fn get(app: &App, caller: Caller, id: &str) -> Result<Wire, Error> {
+    let missing = || Error::not_found("outgoing payment");
+    let id: Id = id.parse().map_err(|_| missing())?;
+    let base = app.config.resource_url();
+    app.store
+        .read(move |tx| {
+            let payment = outgoing_payment::by_id(tx, &id)?.ok_or_else(missing)?;
+            let wallet = wallet_address::by_id(tx, &payment.wallet_address)?.ok_or_else(missing)?;
+            if access::require_read(&caller.access, RESOURCE, &wallet.url)? == Scope::Own
+                && payment.client != caller.client
+            {
+                return Err(missing());
+            }
+            wire(&base, &payment, wallet.url)
+        })
+        .await
+}
+
+/// What was spent under the caller's grant in the current window, or ever without an interval.
+///
+/// # Errors
+/// [`Code::InsufficientGrant`] when the token does not allow creating outgoing payments.
+pub async fn spent(app: &App, caller: Caller) -> Result<SpentAmounts, Error> {
+    let creates = |item: &&GrantedAccess| item.resource == RESOURCE && item.actions.contains(Action::Create);
+    let item = caller.access.iter().find(creates).cloned();
+    let item = item.ok_or_else(|| Error::from(access::insufficient(RESOURCE, Action::Create)))?;
+    let now = app.clock.now();
+    app.store
+        .read(move |tx| {
+            // Outside of every window nothing is spent.
+            let spend = match limits::window_index(item.limits.as_ref(), now) {
+                Ok(window) => spend::get(tx, &item.id, window)?,
+                Err(_) => Spend::default(),
+            };
+            let wallet = wallet_address::by_url(tx, item.identifier.as_deref().unwrap_or_default())?;
+            let wallet = wallet.ok_or_else(|| Error::Internal("a grant without its wallet address".to_owned()))?;
+            let (debit, receive) = spend.amounts(wallet.asset);
+            Ok(SpentAmounts { spent_debit_amount: debit, spent_receive_amount: receive })
+        })
+        .await
+}

@@ -1,0 +1,57 @@
+//! Wallet addresses as others see them.
+
+use crate::{App, Error};
+use bursar_httpsig::{Jwk, PublicKey};
+use bursar_store::{Tx, wallet_address};
+use bursar_types::{WalletAddress, WalletAddressUrl};
+
+/// The document at a wallet address of this provider.
+///
+/// # Errors
+/// Not found, also when it is deactivated.
+pub async fn document(app: &App, url: &str) -> Result<WalletAddress, Error> {
+    let wanted = url.to_owned();
+    let found = app.store.read(move |tx| wallet_address::by_url(tx, &wanted).map_err(Error::from)).await?;
+    let wallet =
+        found.filter(|wallet| wallet.deactivated_at.is_none()).ok_or_else(|| Error::not_found("wallet address"))?;
+    Ok(WalletAddress {
+        id: wallet.url,
+        public_name: wallet.public_name,
+        asset_code: wallet.asset.code().to_owned(),
+        asset_scale: wallet.asset.scale(),
+        auth_server: app.config.auth_url(),
+        resource_server: app.config.resource_url(),
+    })
+}
+
+/// The key set of a wallet address of this provider; empty if it has no keys.
+///
+/// # Errors
+/// Not found, only when the address was never there.
+pub async fn keys(app: &App, url: &str) -> Result<Vec<Jwk>, Error> {
+    let wanted = url.to_owned();
+    let keys = app
+        .store
+        .read(move |tx| {
+            let wallet = wallet_address::by_url(tx, &wanted)?.ok_or_else(|| Error::not_found("wallet address"))?;
+            wallet_address::keys(tx, &wallet.id).map_err(Error::from)
+        })
+        .await?;
+    let jwk = |key: wallet_address::WalletKey| PublicKey::from_bytes(&key.x).and_then(|x| Jwk::new(key.kid, x));
+    keys.into_iter().map(jwk).collect::<Result<_, _>>().map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Finds an active wallet address of this provider by how a client spells it.
+///
+/// # Errors
+/// What `missing` makes of the reason.
+pub(crate) fn find(
+    tx: &mut Tx<'_>,
+    spelled: &str,
+    missing: impl Fn(String) -> Error,
+) -> Result<wallet_address::WalletAddress, Error> {
+    let url = WalletAddressUrl::parse(spelled).map_err(|error| missing(error.to_string()))?;
+    wallet_address::by_url(tx, url.as_str())?
+        .filter(|wallet| wallet.deactivated_at.is_none())
+        .ok_or_else(|| missing(format!("there is no wallet address {url} at this provider")))
+}
