@@ -4,6 +4,7 @@ use crate::{App, Error};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use bursar_core::ledger::{AccountKind, Transfer, TransferKind};
 use bursar_core::{Code, Id};
+use bursar_httpsig::PublicKey;
 use bursar_store::account_holder::{self, AccountHolder};
 use bursar_store::wallet_address::{self, WalletAddress, WalletKey};
 use bursar_store::{LockKey, Tx, ledger};
@@ -97,11 +98,10 @@ pub async fn fund(app: &App, name: &str, value: u64) -> Result<AccountView, Erro
     let url = app.config.wallet_address_url(name);
     let (now, funding) = app.now_and_id();
     let issuer = app.new_id(now);
+    let wallet = app.store.read(move |tx| wallet_address::by_url(tx, &url).map_err(Error::from)).await?;
+    let wallet = wallet.ok_or_else(|| Error::not_found("account"))?;
     app.store
-        .write(Vec::new(), move |tx| {
-            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
-            issue(tx, &wallet, value, &issuer, &funding, now)
-        })
+        .write(vec![LockKey::of(&wallet.account)], move |tx| issue(tx, &wallet, value, &issuer, &funding, now))
         .await?;
     get(app, name).await
 }
@@ -176,7 +176,8 @@ fn check_name(name: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Code::NotFound`]; [`Code::Conflict`] when there is a key of this name.
-pub async fn add_key(app: &App, name: &str, key: WalletKey) -> Result<(), Error> {
+pub async fn add_key(app: &App, name: &str, kid: &str, key: &PublicKey) -> Result<(), Error> {
+    let key = WalletKey { kid: kid.to_owned(), x: key.to_bytes() };
     let url = app.config.wallet_address_url(name);
     let (now, id) = app.now_and_id();
     let added = app

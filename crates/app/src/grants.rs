@@ -14,6 +14,9 @@ use bursar_types::{
 };
 use jiff::Timestamp;
 
+/// The id of a grant.
+pub type GrantId = Id;
+
 /// A client asks for access. Without need of consent it gets its token at once.
 ///
 /// # Errors

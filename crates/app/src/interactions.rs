@@ -68,7 +68,7 @@ pub struct Spending {
     pub amount: Option<LimitAmount>,
     /// The windows.
     pub schedule: Option<Schedule>,
-    /// The most it can ever cost, if that can be told.
+    /// The most it can ever come to from now on; none if there is no such amount, or none that can be written.
     pub total: Option<Amount>,
     /// The only receiver.
     pub receiver: Option<Receiver>,
@@ -87,6 +87,8 @@ pub struct Schedule {
     pub next: Option<Window>,
     /// The last window, if the windows end.
     pub last: Option<Window>,
+    /// How many windows can still be used, the current one included; none if they are without end.
+    pub windows_left: Option<u64>,
 }
 
 /// The only receiver an app could pay.
@@ -138,7 +140,7 @@ pub async fn view(app: &App, id: &str, path: &str) -> Result<Consent, Error> {
 
 fn stage(grant: &Grant, now: Timestamp) -> Stage {
     match grant.state {
-        State::Pending if grant.is_expired(now) => Stage::Over,
+        State::Pending | State::Approved { .. } if grant.is_expired(now) => Stage::Over,
         State::Pending => Stage::Open,
         State::Approved { .. } | State::Issued { .. } => Stage::Approved,
         State::Denied { .. } => Stage::Denied,
@@ -157,12 +159,15 @@ fn spending(limits: Option<&Limits>, receiver: Option<Receiver>, now: Timestamp)
             (None, Some(first)) if now < first.start => Some(*first),
             _ => None,
         };
-        Schedule { first, current, next, last: interval.last(), interval: interval.clone() }
+        let last = interval.last();
+        let windows_left = match (current.or(next), &last) {
+            (Some(earliest), Some(last)) => u64::try_from(last.index - earliest.index + 1).ok(),
+            (None, Some(_)) => Some(0),
+            (_, None) => None,
+        };
+        Schedule { first, current, next, last, windows_left, interval: interval.clone() }
     });
-    let windows = match interval {
-        Some(interval) => interval.count(),
-        None => Some(1),
-    };
+    let windows = schedule.as_ref().map_or(Some(1), |schedule| schedule.windows_left);
     let total = amount.zip(windows).and_then(|(limit, windows)| {
         let amount = limit.amount();
         amount.asset().amount(amount.value().checked_mul(windows)?).ok()
@@ -238,6 +243,10 @@ pub struct Finished {
 pub async fn decide(app: &App, id: &str, path: &str, answer: Answer) -> Result<Finished, Error> {
     let (seen, _) = load(app, id, path).await?;
     let (now, id) = (app.clock.now(), seen.id);
+    let person = match &answer {
+        Answer::Approve(person) => Some(person.clone()),
+        Answer::Deny => None,
+    };
     let grant = app
         .store
         .write(vec![LockKey::of(&id)], move |tx| {
@@ -259,22 +268,25 @@ pub async fn decide(app: &App, id: &str, path: &str, answer: Answer) -> Result<F
             Ok::<_, Error>(grant)
         })
         .await?;
-    Ok(finished(app, &grant, now))
+    Ok(finished(app, &grant, now, person.as_ref()))
 }
 
-/// Where the browser goes from a request that is no longer open.
+/// Where the browser goes from a request that is no longer open; `person` is whoever is logged in there.
 ///
 /// # Errors
 /// Not found, when the link is not one of ours.
-pub async fn leave(app: &App, id: &str, path: &str) -> Result<Finished, Error> {
+pub async fn leave(app: &App, id: &str, path: &str, person: Option<&LoggedIn>) -> Result<Finished, Error> {
     let (grant, _) = load(app, id, path).await?;
-    Ok(finished(app, &grant, app.clock.now()))
+    Ok(finished(app, &grant, app.clock.now(), person))
 }
 
-fn finished(app: &App, grant: &Grant, now: Timestamp) -> Finished {
+fn finished(app: &App, grant: &Grant, now: Timestamp, person: Option<&LoggedIn>) -> Finished {
+    let agreed = |holder| person.is_some_and(|person| person.holder == holder);
     let outcome = match grant.state {
+        // The reference tells the client that the one who agreed sits at this browser. Whoever else has the link
+        // must not be able to carry it there: it would connect somebody's wallet to another person's account.
         // Once the client has its token the reference is worth nothing, and a replay must not look like a success.
-        State::Approved { .. } if !grant.is_expired(now) => Outcome::Approved,
+        State::Approved { holder, .. } if agreed(holder) && !grant.is_expired(now) => Outcome::Approved,
         State::Denied { .. } => Outcome::Denied,
         _ => Outcome::Invalid,
     };
@@ -282,14 +294,32 @@ fn finished(app: &App, grant: &Grant, now: Timestamp) -> Finished {
 }
 
 fn require_owner(tx: &mut Tx<'_>, grant: &Grant, person: &LoggedIn) -> Result<(), Error> {
-    for url in wallets_of(grant) {
-        let wallet = wallet_address::by_url(tx, &url)?.filter(|wallet| wallet.deactivated_at.is_none());
-        if wallet.is_none_or(|wallet| wallet.holder != person.holder) {
+    match first_foreign(tx, &wallets_of(grant), person)? {
+        None => Ok(()),
+        Some(url) => {
             let text = format!("you are logged in as {}, and {url} is not your wallet", person.name);
-            return Err(Error::refused(Code::InsufficientGrant, text));
+            Err(Error::refused(Code::InsufficientGrant, text))
         }
     }
-    Ok(())
+}
+
+/// The first of the wallet addresses concerned that is not this person's; none if they can agree.
+///
+/// # Errors
+/// When the database fails.
+pub async fn foreign_wallet(app: &App, consent: &Consent, person: &LoggedIn) -> Result<Option<String>, Error> {
+    let (wallets, person) = (consent.wallets.clone(), person.clone());
+    app.store.read(move |tx| first_foreign(tx, &wallets, &person)).await
+}
+
+fn first_foreign(tx: &mut Tx<'_>, wallets: &[String], person: &LoggedIn) -> Result<Option<String>, Error> {
+    for url in wallets {
+        let wallet = wallet_address::by_url(tx, url)?.filter(|wallet| wallet.deactivated_at.is_none());
+        if wallet.is_none_or(|wallet| wallet.holder != person.holder) {
+            return Ok(Some(url.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The account holder who can agree to a request: the owner of the wallet addresses concerned. For the sandbox.

@@ -30,6 +30,11 @@ pub use config::Config;
 pub use error::Error;
 pub use random::Random;
 
+/// The kinds of refusals, which belong to the rules.
+pub use bursar_core::refusal as refusals;
+/// Failures of the database.
+pub use bursar_store::Error as StoreError;
+
 use bursar_core::{Id, Secret};
 use bursar_store::Store;
 use jiff::Timestamp;

@@ -66,8 +66,9 @@ pub async fn create(
             (ask.wallet_address, Priced::Debit(receiver, ask.debit_amount), ask.metadata)
         }
     };
-    let locks = locks(&caller, &priced);
     let metadata = stored_metadata(metadata)?;
+    let (looked_up, spelled, wanted) = (caller.clone(), wallet.clone(), priced.clone());
+    let locks = app.store.read(move |tx| locks(tx, &looked_up, &spelled, &wanted)).await?;
     let memory = Memory::of(app, caller.client.to_string(), key, now);
     let ask = Ask { id, wallet, priced, metadata, rates: app.config.rates.clone(), base, now };
     app.store
@@ -83,15 +84,32 @@ pub async fn create(
         .await
 }
 
-/// What the payment is about to change, as far as it is known before loading.
-fn locks(caller: &Caller, priced: &Priced) -> Vec<LockKey> {
+/// Everything the payment is about to change: the grant's counter, the quote, the receiver, and the accounts
+/// between payer and payee. None of these ever becomes another one, so they can be looked up beforehand; what is
+/// missing is refused later.
+fn locks(tx: &mut Tx<'_>, caller: &Caller, wallet: &str, priced: &Priced) -> Result<Vec<LockKey>, Error> {
     let mut locks = vec![LockKey::of(&caller.grant)];
-    match priced {
-        Priced::Quote(quote) => locks.push(LockKey::of(quote)),
-        Priced::Debit(Ok(receiver), _) => locks.push(LockKey::of(&receiver.id)),
-        Priced::Debit(Err(_), _) => {}
+    let incoming = match priced {
+        Priced::Quote(id) => {
+            locks.push(LockKey::of(id));
+            quote::by_id(tx, id)?.map(|quote| quote.incoming_payment)
+        }
+        Priced::Debit(receiver, _) => receiver.as_ref().ok().map(|receiver| receiver.id),
+    };
+    let Some(incoming) = incoming else { return Ok(locks) };
+    locks.push(LockKey::of(&incoming));
+    let payer = wallets::find(tx, wallet, unknown_wallet).ok();
+    let payee = incoming_payment::by_id(tx, &incoming)?.map(|incoming| incoming.wallet_address);
+    let payee = payee.map(|id| wallet_address::by_id(tx, &id)).transpose()?.flatten();
+    let Some((payer, payee)) = payer.zip(payee) else { return Ok(locks) };
+    locks.extend([LockKey::of(&payer.account), LockKey::of(&payee.account)]);
+    if payer.asset != payee.asset {
+        for asset in [payer.asset, payee.asset] {
+            let position = ledger::find_provider_account(tx, AccountKind::Exchange, asset)?;
+            locks.extend(position.map(|account| LockKey::of(&account.id)));
+        }
     }
-    locks
+    Ok(locks)
 }
 
 /// Loads, decides, and writes the plan down.

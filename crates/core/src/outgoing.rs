@@ -8,6 +8,7 @@ use crate::quote::Price;
 use crate::{Code, Id, Refusal};
 use bursar_types::Amount;
 use jiff::Timestamp;
+use url::Url;
 
 /// An outgoing payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,10 +148,15 @@ pub fn create_local(loaded: &Loaded<'_>, ask: Create, now: Timestamp) -> Result<
 /// [`Code::ReceiverNotAllowed`].
 pub fn require_receiver(access: &GrantedAccess, receiver: &str) -> Result<(), Refusal> {
     match access.limits.as_ref().and_then(|limits| limits.receiver.as_deref()) {
-        Some(only) if only != receiver => {
+        Some(only) if !same_url(only, receiver) => {
             Err(Refusal::unauthorized(Code::ReceiverNotAllowed, "the grant allows paying another receiver only")
                 .with("receiver", only))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether two URLs are the same once they are spelled the same way.
+fn same_url(one: &str, other: &str) -> bool {
+    one == other || Url::parse(one).is_ok_and(|one| Url::parse(other).is_ok_and(|other| one == other))
 }

@@ -1,0 +1,28 @@
+//! `POST /auth`: grant requests.
+
+use crate::error::WebError;
+use crate::request::{AUTH, Raw};
+use axum::Json;
+use axum::extract::State;
+use bursar_app::refusals::Code;
+use bursar_app::{App, Error, grants, keys};
+use bursar_httpsig::PublicKey;
+use bursar_types::{ClientRef, GrantRequest, GrantResponse};
+use std::sync::Arc;
+
+/// Asks for a grant (Open Payments `post-request`).
+pub(crate) async fn request(State(app): State<Arc<App>>, raw: Raw) -> Result<Json<GrantResponse>, WebError> {
+    let signatures = raw.signatures(AUTH)?;
+    let asked: GrantRequest = raw.json(Code::InvalidRequest)?;
+    let signature =
+        signatures.first().ok_or_else(|| Error::refused(Code::ClientUnsigned, "the request is not signed"))?;
+    let client = match &asked.client {
+        ClientRef::Jwk(named) => keys::client_with(&named.jwk, signature.key_id())?,
+        ClientRef::Address(address) => keys::client_at(&app, address, signature.key_id()).await?,
+        ClientRef::WalletAddress(named) => keys::client_at(&app, &named.wallet_address, signature.key_id()).await?,
+    };
+    let key = PublicKey::from_bytes(&client.key.x)
+        .map_err(|error| Error::refused(Code::ClientRejected, error.to_string()))?;
+    raw.verify(&app, signature, &key, AUTH).await?;
+    Ok(Json(grants::request(&app, asked, client).await?))
+}

@@ -1,0 +1,19 @@
+//! The authorization server: grants, continuations, tokens.
+
+mod continuation;
+mod grant;
+mod token;
+
+use axum::Router;
+use axum::routing::post;
+use bursar_app::App;
+use std::sync::Arc;
+
+/// Its routes.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/auth", post(grant::request))
+        .route("/auth/", post(grant::request))
+        .route("/auth/continue/{id}", post(continuation::resume).delete(continuation::cancel))
+        .route("/auth/token/{id}", post(token::rotate).delete(token::revoke))
+}

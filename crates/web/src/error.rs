@@ -1,0 +1,85 @@
+//! The one mapping from refusals and failures to statuses and bodies.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bursar_app::Error;
+use bursar_app::refusals::Code;
+use bursar_types::{ErrorBody, ErrorDetail};
+
+/// What a handler fails with.
+#[derive(Debug)]
+pub struct WebError(pub Error);
+
+impl<E: Into<Error>> From<E> for WebError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The status of each kind of refusal.
+pub fn status(code: Code) -> StatusCode {
+    use Code::*;
+    match code {
+        InvalidRequest
+        | ClientRejected
+        | TooFast
+        | InvalidRotation
+        | InvalidResourceRequest
+        | AmountTooSmall
+        | AmountTooLarge
+        | InvalidReceiver
+        | InvalidQuote
+        | NoRate => StatusCode::BAD_REQUEST,
+        ClientUnsigned | InvalidContinuation | RequestDenied | Unauthenticated | TokenUnknown | SignatureInvalid => {
+            StatusCode::UNAUTHORIZED
+        }
+        TokenInactive | InsufficientGrant | LimitExceeded | OutsideInterval | ReceiverNotAllowed
+        | InsufficientFunds => StatusCode::FORBIDDEN,
+        UnknownInteractRef | UnknownToken | NotFound => StatusCode::NOT_FOUND,
+        MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Conflict | IdempotencyConflict => StatusCode::CONFLICT,
+        TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+    }
+}
+
+impl IntoResponse for WebError {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Error::Refused(refusal) => {
+                let detail = ErrorDetail {
+                    code: refusal.code.as_str().to_owned(),
+                    description: refusal.description.into_owned(),
+                    details: refusal.details,
+                };
+                let mut response = (status(refusal.code), Json(ErrorBody { error: detail })).into_response();
+                if refusal.code == Code::TooManyRequests {
+                    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("900"));
+                }
+                response
+            }
+            Error::Store(error @ (bursar_app::StoreError::Retry(_) | bursar_app::StoreError::Unavailable(_))) => {
+                tracing::error!("the database did not answer: {error}");
+                let text = "the server cannot reach its database just now: try again in a moment";
+                let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text);
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
+            error @ (Error::Store(_) | Error::Internal(_)) => {
+                tracing::error!("a request failed inside: {error}");
+                failure(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the server failed; its log says why")
+            }
+        }
+    }
+}
+
+fn failure(status: StatusCode, code: &str, description: &str) -> Response {
+    let detail = ErrorDetail { code: code.to_owned(), description: description.to_owned(), details: None };
+    (status, Json(ErrorBody { error: detail })).into_response()
+}
+
+/// The answer to a method that a resource does not have.
+pub async fn method_not_allowed() -> WebError {
+    Error::refused(Code::MethodNotAllowed, "this resource does not have that method").into()
+}

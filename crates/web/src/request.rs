@@ -1,0 +1,175 @@
+//! Requests as received, and who signed them.
+
+use crate::error::WebError;
+use axum::body::{Body, Bytes};
+use axum::extract::FromRequest;
+use axum::http::{HeaderMap, Method, header};
+use bursar_app::callers::{self, Caller};
+use bursar_app::idempotent::IdempotencyKey;
+use bursar_app::refusals::{Code, Refusal};
+use bursar_app::{App, Error};
+use bursar_httpsig::{ParsedSignature, PublicKey};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// Largest accepted request body.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+const SCHEME: &str = "GNAP ";
+
+/// A request whose bytes are kept as received.
+#[derive(Debug)]
+pub struct Raw {
+    method: Method,
+    path: String,
+    target_uri: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    body: Bytes,
+}
+
+impl FromRequest<Arc<App>> for Raw {
+    type Rejection = WebError;
+
+    async fn from_request(request: axum::extract::Request, app: &Arc<App>) -> Result<Self, WebError> {
+        let (parts, body) = request.into_parts();
+        // Routers are merged, never nested, so the path is the one received.
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let target_uri = format!("{}{path}", app.config.public_url);
+        let body = read(body).await?;
+        Ok(Self { method: parts.method, path, target_uri, headers: parts.headers, body })
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, WebError> {
+    axum::body::to_bytes(body, BODY_BYTES_MAX)
+        .await
+        .map_err(|_| Error::refused(Code::TooLarge, "the request body is incomplete or larger than 65536 bytes").into())
+}
+
+/// How a surface words its refusals of signatures.
+#[derive(Clone, Copy)]
+pub struct Wording {
+    /// Headers that are missing or cannot be read.
+    unsigned: Code,
+    /// Signatures that are not acceptable.
+    rejected: fn(String) -> Refusal,
+}
+
+/// The words of the authorization server.
+pub const AUTH: Wording = Wording { unsigned: Code::ClientUnsigned, rejected: callers::client_refusal };
+/// The words of the resource server.
+pub const RESOURCE: Wording = Wording { unsigned: Code::Unauthenticated, rejected: callers::signature_refusal };
+
+impl Raw {
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// 400 with the given kind, naming the fault and its place.
+    pub fn json<T: DeserializeOwned>(&self, code: Code) -> Result<T, WebError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Error::refused(code, format!("the request body is not what this endpoint takes: {error}")).into()
+        })
+    }
+
+    /// Whether there is a body.
+    pub fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// The GNAP token of the `Authorization` header.
+    pub fn token(&self) -> Option<&str> {
+        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+        let token = token.trim();
+        (scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && !token.contains(' ')).then_some(token)
+    }
+
+    /// The signatures that the request carries.
+    ///
+    /// # Errors
+    /// When it carries none that can be read.
+    pub fn signatures(&self, words: Wording) -> Result<Vec<ParsedSignature>, WebError> {
+        bursar_httpsig::parse(&self.headers).map_err(|error| {
+            Error::refused(words.unsigned, format!("the request is not signed as it must be: {error}")).into()
+        })
+    }
+
+    /// Verifies one of the request's signatures, and accepts its nonce once.
+    ///
+    /// # Errors
+    /// When the signature is not acceptable for this request, key and time. In development the details show
+    /// what the server thinks was to be signed.
+    pub async fn verify(
+        &self,
+        app: &App,
+        signature: &ParsedSignature,
+        key: &PublicKey,
+        words: Wording,
+    ) -> Result<(), WebError> {
+        let request = bursar_httpsig::Request {
+            method: self.method.as_str(),
+            target_uri: &self.target_uri,
+            headers: &self.headers,
+            body: Some(&self.body),
+        };
+        let now = app.clock.wire_seconds();
+        match bursar_httpsig::verify(signature, &request, key, &app.config.signatures, now) {
+            Ok(verified) => match verified.nonce {
+                Some(nonce) => Ok(callers::use_nonce(app, &key.to_bytes(), &nonce, words.rejected).await?),
+                None => Ok(()),
+            },
+            Err(failure) => {
+                let refusal = (words.rejected)(failure.to_string());
+                let base = app.config.development.then(|| signature.signature_base(&request).ok()).flatten();
+                Err(match base {
+                    Some(base) => refusal.with("signatureBase", base).into(),
+                    None => refusal.into(),
+                })
+            }
+        }
+    }
+
+    /// Verifies that the key with this name signed.
+    ///
+    /// # Errors
+    /// When no signature names it, or that signature is not acceptable.
+    pub async fn verify_signed_by(
+        &self,
+        app: &App,
+        kid: &str,
+        key: &PublicKey,
+        words: Wording,
+    ) -> Result<(), WebError> {
+        let signatures = self.signatures(words)?;
+        let signature = signatures.iter().find(|signature| signature.key_id() == kid).ok_or_else(|| {
+            let named = signatures.first().map_or("", ParsedSignature::key_id);
+            (words.rejected)(format!("the request is signed with the key {named:?}, but its grant is bound to {kid:?}"))
+        })?;
+        self.verify(app, signature, key, words).await
+    }
+
+    /// The idempotency key, if the client sent one.
+    ///
+    /// # Errors
+    /// When it cannot be one.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, WebError> {
+        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
+        let value = value.to_str().unwrap_or_default();
+        Ok(Some(IdempotencyKey::new(value, self.method.as_str(), &self.path, &self.body)?))
+    }
+
+    /// The bearer of the access token, whose signature is verified.
+    ///
+    /// # Errors
+    /// As the resource server's table of refusals says.
+    pub async fn caller(&self, app: &App) -> Result<Caller, WebError> {
+        let token = self.token().ok_or_else(|| {
+            Error::refused(Code::Unauthenticated, "this needs an access token: send Authorization: GNAP <token>")
+        })?;
+        let caller = callers::find(app, token).await?;
+        self.signatures(RESOURCE)?;
+        let key = caller.public_key(app).await?;
+        self.verify_signed_by(app, &caller.key.kid, &key, RESOURCE).await?;
+        Ok(caller)
+    }
+}

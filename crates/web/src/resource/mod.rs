@@ -1,0 +1,92 @@
+//! The resource server: incoming payments, quotes, outgoing payments.
+
+use crate::error::WebError;
+use crate::request::Raw;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bursar_app::refusals::Code;
+use bursar_app::{App, incoming, outgoing, quotes};
+use bursar_types::{
+    IncomingPayment, IncomingPaymentWithMethods, OutgoingPayment, OutgoingPaymentWithSpentAmounts, Quote, SpentAmounts,
+};
+use std::sync::Arc;
+
+type Created<T> = Result<(StatusCode, Json<T>), WebError>;
+
+/// Its routes.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/op/incoming-payments", post(create_incoming))
+        .route("/op/incoming-payments/{id}", get(get_incoming))
+        .route("/op/incoming-payments/{id}/complete", post(complete_incoming))
+        .route("/op/quotes", post(create_quote))
+        .route("/op/quotes/{id}", get(get_quote))
+        .route("/op/outgoing-payments", post(create_outgoing))
+        .route("/op/outgoing-payments/{id}", get(get_outgoing))
+        .route("/op/outgoing-payment-grant", get(spent))
+}
+
+/// `create-incoming-payment`.
+async fn create_incoming(State(app): State<Arc<App>>, raw: Raw) -> Created<IncomingPaymentWithMethods> {
+    let caller = raw.caller(&app).await?;
+    let ask = raw.json(Code::InvalidResourceRequest)?;
+    Ok((StatusCode::CREATED, Json(incoming::create(&app, caller, ask, raw.idempotency_key()?).await?)))
+}
+
+/// `get-incoming-payment`: the public view without a token, more with one. A bad token is refused.
+async fn get_incoming(State(app): State<Arc<App>>, Path(id): Path<String>, raw: Raw) -> Result<Response, WebError> {
+    if !raw.headers.contains_key(header::AUTHORIZATION) {
+        return Ok(Json(incoming::get_public(&app, &id).await?).into_response());
+    }
+    let caller = raw.caller(&app).await?;
+    Ok(Json(incoming::get(&app, caller, &id).await?).into_response())
+}
+
+/// `complete-incoming-payment`.
+async fn complete_incoming(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    raw: Raw,
+) -> Result<Json<IncomingPayment>, WebError> {
+    let caller = raw.caller(&app).await?;
+    Ok(Json(incoming::complete(&app, caller, &id).await?))
+}
+
+/// `create-quote`.
+async fn create_quote(State(app): State<Arc<App>>, raw: Raw) -> Created<Quote> {
+    let caller = raw.caller(&app).await?;
+    let ask = raw.json(Code::InvalidResourceRequest)?;
+    Ok((StatusCode::CREATED, Json(quotes::create(&app, caller, ask, raw.idempotency_key()?).await?)))
+}
+
+/// `get-quote`.
+async fn get_quote(State(app): State<Arc<App>>, Path(id): Path<String>, raw: Raw) -> Result<Json<Quote>, WebError> {
+    let caller = raw.caller(&app).await?;
+    Ok(Json(quotes::get(&app, caller, &id).await?))
+}
+
+/// `create-outgoing-payment`.
+async fn create_outgoing(State(app): State<Arc<App>>, raw: Raw) -> Created<OutgoingPaymentWithSpentAmounts> {
+    let caller = raw.caller(&app).await?;
+    let ask = raw.json(Code::InvalidResourceRequest)?;
+    Ok((StatusCode::CREATED, Json(outgoing::create(&app, caller, ask, raw.idempotency_key()?).await?)))
+}
+
+/// `get-outgoing-payment`.
+async fn get_outgoing(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    raw: Raw,
+) -> Result<Json<OutgoingPayment>, WebError> {
+    let caller = raw.caller(&app).await?;
+    Ok(Json(outgoing::get(&app, caller, &id).await?))
+}
+
+/// `get-outgoing-payment-grant`.
+async fn spent(State(app): State<Arc<App>>, raw: Raw) -> Result<Json<SpentAmounts>, WebError> {
+    let caller = raw.caller(&app).await?;
+    Ok(Json(outgoing::spent(&app, caller).await?))
+}
