@@ -1,0 +1,142 @@
+//! Settings: from the command line, and from a file.
+
+use anyhow::{Context, bail};
+use bursar_app::Config;
+use bursar_core::Secret;
+use bursar_core::rate::Rates;
+use bursar_store::Location;
+use clap::Args;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Where a provider's data is.
+#[derive(Args, Debug, Clone)]
+pub struct Data {
+    /// Folder for the embedded database and the provider's secret; made if missing.
+    #[arg(long, value_name = "DIR", default_value = "bursar-data", env = "BURSAR_DATA")]
+    pub data: PathBuf,
+    /// A PostgreSQL database instead of the embedded one: postgres://user@host/name
+    #[arg(long, value_name = "URL", env = "BURSAR_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+}
+
+impl Data {
+    /// The database.
+    pub fn location(&self) -> Location {
+        match &self.database {
+            Some(url) => Location::parse(url),
+            None => Location::in_folder(&self.data),
+        }
+    }
+
+    /// Makes the folder, readable by its owner only.
+    pub fn make_folder(&self) -> anyhow::Result<()> {
+        make_private_folder(&self.data).with_context(|| format!("cannot make the folder {}", self.data.display()))
+    }
+
+    /// The provider's secret, made now if there is none.
+    pub fn secret(&self, random: [u8; 32]) -> anyhow::Result<Secret> {
+        let path = self.data.join("secret.key");
+        match fs::read_to_string(&path) {
+            Ok(text) => parse_secret(text.trim()).with_context(|| format!("{} is damaged", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                write_private(&path, &format!("{}\n", to_hex(&random)))
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                Ok(Secret::new(random))
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_secret(text: &str) -> anyhow::Result<Secret> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        bail!("it must hold 64 hexadecimal digits");
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16)?;
+    }
+    Ok(Secret::new(bytes))
+}
+
+fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Writes a new file that only its owner can read.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// The settings file, `--config`. Everything in it is optional.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// What people read on the provider's pages.
+    name: Option<String>,
+    /// Exchange rates.
+    rates: Option<RatesTable>,
+}
+
+/// Exchange rates: one unit of `base` is worth so much of each asset.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RatesTable {
+    base: String,
+    #[serde(default)]
+    per_base: BTreeMap<String, String>,
+}
+
+/// Rates for play money, so that a sandbox can pay across currencies without any settings.
+const PLAY_RATES: &[(&str, &str)] = &[
+    ("CAD", "1.3650"),
+    ("EUR", "0.9200"),
+    ("GBP", "0.7900"),
+    ("JPY", "149.50"),
+    ("MXN", "18.250"),
+    ("ZAR", "18.400"),
+    ("PKR", "278.50"),
+    ("SGD", "1.3400"),
+];
+
+impl File {
+    /// Reads the settings file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not a valid settings file", path.display()))
+    }
+
+    /// Adds its settings to a configuration.
+    pub fn apply(self, config: &mut Config) -> anyhow::Result<()> {
+        if let Some(name) = self.name {
+            config.provider_name = name;
+        }
+        config.rates = match &self.rates {
+            Some(table) => {
+                let rates = table.per_base.iter().map(|(asset, rate)| (asset.as_str(), rate.as_str()));
+                Rates::parse(&table.base, rates)?
+            }
+            None if config.sandbox => Rates::parse("USD", PLAY_RATES.iter().copied())?,
+            None => Rates::default(),
+        };
+        Ok(())
+    }
+}
