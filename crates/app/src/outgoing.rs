@@ -118,8 +118,7 @@ fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask) -> Result<OutgoingPaymentWit
     let wallet = wallets::find(tx, &ask.wallet, unknown_wallet)?;
     let access = access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
     require_live(tx, caller)?;
-    let (receiver, receiver_url, price, quote) = priced(tx, caller, ask, &wallet)?;
-    rule::require_receiver(access, &receiver_url)?;
+    let (receiver, receiver_url, price, quote) = priced(tx, caller, access, ask, &wallet)?;
     let window = limits::window_index(access.limits.as_ref(), now)?;
     let spent = spend::get(tx, &access.id, window)?;
     let route = route(tx, &wallet, &receiver.wallet_address)?;
@@ -160,7 +159,13 @@ fn require_live(tx: &mut Tx<'_>, caller: &Caller) -> Result<(), Error> {
 
 type Payable = (bursar_core::incoming::IncomingPayment, String, Price, Option<Id>);
 
-fn priced(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, wallet: &WalletAddress) -> Result<Payable, Error> {
+fn priced(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    access: &GrantedAccess,
+    ask: &Ask,
+    wallet: &WalletAddress,
+) -> Result<Payable, Error> {
     match &ask.priced {
         Priced::Quote(id) => {
             let unknown =
@@ -168,12 +173,14 @@ fn priced(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, wallet: &WalletAddress) -
             let quote = quote::by_id(tx, id)?
                 .filter(|quote| quote.wallet_address == wallet.id && quote.client == caller.client)
                 .ok_or_else(unknown)?;
+            rule::require_receiver(access, &quote.receiver)?;
             quote.require_usable(ask.now)?;
             let receiver = receivers::load(tx, &quote.incoming_payment)?;
             Ok((receiver, quote.receiver, quote.price, Some(*id)))
         }
         Priced::Debit(receiver, debit) => {
             let LocalReceiver { id, url } = receiver.clone()?;
+            rule::require_receiver(access, &url)?;
             let receiver = receivers::load(tx, &id)?;
             let rate = ask.rates.between(wallet.asset, receiver.asset)?;
             let price = price(Fixed::Debit(*debit), wallet.asset, &receiver, &rate, ask.now)?;

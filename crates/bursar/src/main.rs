@@ -1,9 +1,10 @@
 //! Bursar: an Open Payments wallet provider in one program, and a client for the command line.
 
 mod cli;
+mod demo;
 mod doctor;
-mod settings;
 mod serve;
+mod settings;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// See the whole path with play money: consent, payments, limits, windows, revocation.
+    Demo(demo::Demo),
     /// Run a wallet provider.
     Serve(serve::Serve),
     /// Bring a database's schema up to date.
@@ -34,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let Arguments { json, command } = Arguments::parse();
     let done = match command {
+        Command::Demo(demo) => in_runtime(demo::run(demo)),
         Command::Serve(serve) => in_runtime(serve::run(serve)),
         Command::Migrate(migrate) => doctor::migrate(&migrate, json),
         Command::Doctor(doctor) => in_runtime(doctor::run(doctor, json)),

@@ -2,6 +2,7 @@
 
 use crate::settings::{Data, File};
 use anyhow::Context;
+use axum::Router;
 use bursar_app::{App, Clock, Config, Random, jobs, sandbox};
 use bursar_store::Store;
 use clap::Args;
@@ -48,13 +49,13 @@ pub async fn run(serve: Serve) -> anyhow::Result<ExitCode> {
     let app = Arc::new(open(&serve, &listener).await?);
     announce(&app, &serve);
     tokio::spawn(jobs::run(app.clone()));
-    serve_until(app, listener, stop_signal()).await?;
+    serve_until(bursar_web::router(app), listener, stop_signal()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Answers requests until `stop`, then finishes those under way.
 pub async fn serve_until(
-    app: Arc<App>,
+    router: Router,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
@@ -63,8 +64,7 @@ pub async fn serve_until(
         // Answers are small and whole: waiting to fill a packet only delays them.
         let _ = connection.set_nodelay(true);
     });
-    let router = bursar_web::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await?;
     Ok(())
 }
 

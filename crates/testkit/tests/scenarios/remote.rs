@@ -1,0 +1,46 @@
+//! Clients whose wallet address is at another provider: their keys are read over the network.
+
+use crate::cad;
+use bursar_app::accounts;
+use bursar_testkit::{Engine, TestApp, World};
+use serde_json::json;
+
+#[tokio::test]
+async fn an_app_of_another_provider() {
+    let world = World::new();
+    let (here, there) = (world.provider(Engine::Embedded).await, world.provider(Engine::Embedded).await);
+    let app = there.client("app", &world.clock).await;
+    let wallet = here.account("user", "CAD", 2, 100_000).await;
+    let carol = here.account("carol", "CAD", 2, 0).await;
+    let grant = app.mandate(&here, &wallet, json!({ "debitAmount": cad(100) })).await;
+    let receiver = app.receiver(&here, &carol).await;
+    app.pay(&here, &grant.token, &wallet, &receiver, cad(60)).await.expect(201);
+    let access = json!([{ "type": "outgoing-payment", "actions": ["create"], "identifier": wallet }]);
+    let pending = app.request(&here, access, Some(TestApp::interact())).await.expect(200);
+    let path = pending["interact"]["redirect"].as_str().expect("a page").rsplit_once("/interact/").expect("our page").1;
+    let (id, secret) = path.split_once('/').expect("two parts");
+    let consent = bursar_app::interactions::view(&here.app, id, secret).await.expect("a consent");
+    assert_eq!(consent.client_name, "app (test)", "the name as its own provider tells it");
+
+    let unknown = app.with_key(app.key.clone(), "key-9");
+    let access = json!([{ "type": "quote", "actions": ["create"] }]);
+    unknown.request(&here, access.clone(), None).await.refused(400, "invalid_client", "*");
+    accounts::revoke_key(&there.app, "app", "key-1").await.expect("revoked");
+    let mut nobody = app.clone();
+    nobody.address = format!("{}/nobody", there.url());
+    nobody.request(&here, access, None).await.refused(400, "invalid_client", "*");
+}
+
+#[tokio::test]
+async fn receivers_elsewhere_cannot_be_paid_by_their_id() {
+    let world = World::new();
+    let (here, there) = (world.provider(Engine::Embedded).await, world.provider(Engine::Embedded).await);
+    let app = here.client("app", &world.clock).await;
+    let wallet = here.account("user", "CAD", 2, 100_000).await;
+    let carol = here.account("carol", "CAD", 2, 0).await;
+    let grant = app.mandate(&here, &wallet, json!({ "debitAmount": cad(100) })).await;
+    let local = app.receiver(&here, &carol).await;
+    let foreign = local.replace(here.url(), there.url());
+    app.pay(&here, &grant.token, &wallet, &foreign, cad(1)).await.refused(400, "invalid_receiver", "invalid receiver");
+    assert_eq!(here.balance("carol").await, 0);
+}
