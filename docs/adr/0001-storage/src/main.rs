@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -- sqlite [only]
-//! cargo run --release -- postgres "host=/tmp/adr-pg user=postgres" [only]
+//! cargo run --release -- postgres "host=$PWD/pg user=postgres" [only]
 //! ```
 //!
 //! `only` keeps the rows whose name contains it. Every figure is the median of three runs, chosen by CPU time. The program that
