@@ -1,10 +1,11 @@
 //! `bursar migrate` and `bursar doctor`: care for the database.
 
+use crate::serve::open_store;
 use crate::settings::Data;
 use anyhow::Context;
 use bursar_app::Clock;
+use bursar_store::Applied;
 use bursar_store::audit::{self, Report};
-use bursar_store::{Applied, Store};
 use clap::Args;
 use jiff::SignedDuration;
 use owo_colors::OwoColorize;
@@ -51,7 +52,7 @@ pub async fn run(doctor: Doctor, json: bool) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(path.exists(), "there is no database at {}: name its folder with --data", path.display());
     }
     let now = Clock::system(SignedDuration::ZERO).now();
-    let store = Store::open(&location, now).with_context(cannot)?;
+    let store = open_store(&location, now).await?;
     let report = store.snapshot(audit::audit).await.with_context(cannot)?;
     let Report { accounts, transfers, payments, windows, faults } = &report;
     let sound = faults.is_empty();
@@ -62,12 +63,18 @@ pub async fn run(doctor: Doctor, json: bool) -> anyhow::Result<ExitCode> {
                     "windows": windows, "faults": faults })
         );
     } else {
-        anstream::println!("The {}: {accounts} accounts, {transfers} transfers, {payments} payments, {windows} windows.", location.describe());
+        anstream::println!(
+            "The {}: {accounts} accounts, {transfers} transfers, {payments} payments, {windows} windows.",
+            location.describe()
+        );
         for fault in faults {
             anstream::println!("  {} {fault}", "wrong:".red().bold());
         }
         if sound {
-            anstream::println!("{} balances add up, nobody is below zero, no window is overspent.", "Sound:".green().bold());
+            anstream::println!(
+                "{} balances add up, nobody is below zero, no window is overspent.",
+                "Sound:".green().bold()
+            );
         }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -4,9 +4,9 @@ use crate::settings::{Data, File};
 use anyhow::Context;
 use axum::Router;
 use bursar_app::{App, Clock, Config, Random, jobs, sandbox};
-use bursar_store::Store;
+use bursar_store::{Location, Store};
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use owo_colors::OwoColorize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,9 +45,10 @@ pub struct Serve {
 /// Serves until it is told to stop.
 pub async fn run(serve: Serve) -> anyhow::Result<ExitCode> {
     start_log();
-    let listener = TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
+    let listener =
+        TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let app = Arc::new(open(&serve, &listener).await?);
-    announce(&app, &serve);
+    announce(&app, &serve, listener.local_addr()?);
     tokio::spawn(jobs::run(app.clone()));
     serve_until(bursar_web::router(app), listener, stop_signal()).await?;
     Ok(ExitCode::SUCCESS)
@@ -64,7 +65,9 @@ pub async fn serve_until(
         // Answers are small and whole: waiting to fill a packet only delays them.
         let _ = connection.set_nodelay(true);
     });
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 
@@ -73,7 +76,9 @@ async fn open(serve: &Serve, listener: &TcpListener) -> anyhow::Result<App> {
     let public_url = match &serve.public_url {
         Some(url) => url.clone(),
         None if serve.sandbox => local,
-        None => anyhow::bail!("tell under which URL clients reach this server: --public-url https://… (or try --sandbox)"),
+        None => {
+            anyhow::bail!("tell under which URL clients reach this server: --public-url https://… (or try --sandbox)")
+        }
     };
     let mut config = Config::new(&public_url, serve.sandbox, serve.force_sandbox)?;
     let file = serve.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
@@ -82,14 +87,21 @@ async fn open(serve: &Serve, listener: &TcpListener) -> anyhow::Result<App> {
     let (random, system) = (Random::system(), Clock::system(SignedDuration::ZERO));
     let secret = serve.data.secret(random.bytes())?;
     let location = serve.data.location();
-    let store = Store::open(&location, system.now()).with_context(|| format!("cannot open the {}", location.describe()))?;
+    let store = open_store(&location, system.now()).await?;
     let clock = if config.sandbox { sandbox::stored_clock(&store).await? } else { system };
     Ok(App::new(config, store, clock, random, secret)?)
 }
 
-fn announce(app: &App, serve: &Serve) {
+/// Opens the database on a thread that may block.
+pub async fn open_store(location: &Location, now: Timestamp) -> anyhow::Result<Store> {
+    let cannot = format!("cannot open the {}", location.describe());
+    let location = location.clone();
+    tokio::task::spawn_blocking(move || Store::open(&location, now)).await?.context(cannot)
+}
+
+fn announce(app: &App, serve: &Serve, listening: SocketAddr) {
     let url = &app.config.public_url;
-    anstream::eprintln!("{} serves {} on {}", "Bursar".bold(), url.bold(), serve.listen);
+    anstream::eprintln!("{} serves {} on {}", "Bursar".bold(), url.bold(), listening);
     anstream::eprintln!("  data: {}", serve.data.location().describe());
     if app.config.sandbox {
         anstream::eprintln!(
@@ -112,7 +124,8 @@ fn start_log() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A log may be there already when the program is part of another one.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init();
 }
 
 /// Waits for Ctrl-C or, where there is such a thing, SIGTERM.

@@ -2,6 +2,7 @@
 
 use crate::AccessItem;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Body of `POST /` at the authorization server (RFC 9635 §2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,8 +201,8 @@ pub struct Continue {
     pub wait: Option<u64>,
 }
 
-/// A continuation access token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A continuation access token. Printing it does not show it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContinueToken {
     /// The token.
     pub value: String,
@@ -229,8 +230,8 @@ pub struct ContinueResponse {
     pub continuation: Continue,
 }
 
-/// An access token (RFC 9635 §3.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An access token (RFC 9635 §3.2). Printing it does not show its value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
     /// The token; opaque.
     pub value: String,
@@ -248,4 +249,21 @@ pub struct AccessToken {
 pub struct RotateResponse {
     /// The new token.
     pub access_token: AccessToken,
+}
+
+impl fmt::Debug for ContinueToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContinueToken").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { manage, expires_in, access, value: _ } = self;
+        f.debug_struct("AccessToken")
+            .field("manage", manage)
+            .field("expires_in", expires_in)
+            .field("access", access)
+            .finish_non_exhaustive()
+    }
 }

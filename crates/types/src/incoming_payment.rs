@@ -3,6 +3,7 @@
 use crate::{Amount, Metadata};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Body of `POST /incoming-payments`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,8 +68,8 @@ pub enum PaymentMethod {
     Unknown,
 }
 
-/// Where and with which secret to open a STREAM connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where and with which secret to open a STREAM connection. Printing it does not show the secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IlpMethod {
     /// Destination address (Interledger RFC 0015).
@@ -86,4 +87,10 @@ pub struct PublicIncomingPayment {
     pub received_amount: Option<Amount>,
     /// Where to ask for a grant to see more.
     pub auth_server: String,
+}
+
+impl fmt::Debug for IlpMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IlpMethod").field("ilp_address", &self.ilp_address).finish_non_exhaustive()
+    }
 }

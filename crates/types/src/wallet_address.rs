@@ -41,7 +41,12 @@ impl WalletAddressUrl {
         }
         let not_an_url = || InvalidWalletAddress::NotAnUrl(text.chars().take(80).collect());
         let spelled_out = text.strip_prefix('$').map(|rest| format!("https://{rest}"));
-        let url = Url::parse(spelled_out.as_deref().unwrap_or(text)).map_err(|_| not_an_url())?;
+        let spelled_out = spelled_out.as_deref().unwrap_or(text);
+        // The URL standard would take the first part of the path for the host.
+        if spelled_out.contains(":///") {
+            return Err(not_an_url());
+        }
+        let url = Url::parse(spelled_out).map_err(|_| not_an_url())?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(InvalidWalletAddress::Scheme(url.scheme().to_owned()));
         }

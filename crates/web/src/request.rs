@@ -16,8 +16,7 @@ use std::sync::Arc;
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 const SCHEME: &str = "GNAP ";
 
-/// A request whose bytes are kept as received.
-#[derive(Debug)]
+/// A request whose bytes are kept as received. Not printable, since its headers carry tokens.
 pub struct Raw {
     method: Method,
     path: String,

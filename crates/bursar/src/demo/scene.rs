@@ -94,7 +94,12 @@ impl Scene {
         let url = &self.app.config.public_url;
         anstream::println!("\n{}", "The provider stays up until you press Ctrl-C.".bold());
         anstream::println!("  Its clock shows {}; yours does not matter to it.", self.app.clock.now());
-        anstream::println!("\n  {:<16} {:<34} {}", "log in as".dimmed(), "wallet address".dimmed(), "password".dimmed());
+        anstream::println!(
+            "\n  {:<16} {:<34} {}",
+            "log in as".dimmed(),
+            "wallet address".dimmed(),
+            "password".dimmed()
+        );
         for name in ["user", "carol", "dave", "emma", "hiro", "paymentplatform"] {
             anstream::println!("  {name:<16} {:<34} {PASSWORD}", self.address(name));
         }
@@ -154,6 +159,8 @@ async fn note(log: Arc<Mutex<Vec<String>>>, request: Request, next: Next) -> axu
 
 /// A path with its long random parts cut off.
 fn shorten(path: &str) -> String {
-    let part = |part: &str| if part.len() > 24 { format!("{}…", &part[..part.floor_char_boundary(8)]) } else { part.to_owned() };
+    let part = |part: &str| {
+        if part.len() > 24 { format!("{}…", &part[..part.floor_char_boundary(8)]) } else { part.to_owned() }
+    };
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }

@@ -104,7 +104,9 @@ impl Story<'_> {
         };
         self.heading("The browser comes back; the app checks the hash and continues the grant");
         let grant = match pending.finish(&returned).await {
-            Err(Error::Denied(_)) => bail!("you denied the request, so there is nothing to spend; start again to approve it"),
+            Err(Error::Denied(_)) => {
+                bail!("you denied the request, so there is nothing to spend; start again to approve it")
+            }
             other => other?,
         };
         self.say("The hash is genuine: this answer belongs to this request. The app has its access token.");
@@ -168,7 +170,14 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn pays(&mut self, month: u8, grant: &IssuedGrant, payer: &WalletAddress, to: usize, amount: &str) -> anyhow::Result<()> {
+    async fn pays(
+        &mut self,
+        month: u8,
+        grant: &IssuedGrant,
+        payer: &WalletAddress,
+        to: usize,
+        amount: &str,
+    ) -> anyhow::Result<()> {
         let (name, shown, ..) = RECIPIENTS[to];
         match self.pay(grant, payer, name, amount).await? {
             Paid::Arrived(arrived) => {
@@ -187,7 +196,14 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn refused(&mut self, month: u8, grant: &IssuedGrant, payer: &WalletAddress, amount: &str, expected: &str) -> anyhow::Result<()> {
+    async fn refused(
+        &mut self,
+        month: u8,
+        grant: &IssuedGrant,
+        payer: &WalletAddress,
+        amount: &str,
+        expected: &str,
+    ) -> anyhow::Result<()> {
         let (name, shown, ..) = RECIPIENTS[0];
         let got = match self.pay(grant, payer, name, amount).await? {
             Paid::Arrived(_) => "paid".to_owned(),
@@ -209,7 +225,8 @@ impl Story<'_> {
         let incoming = at_receiver.session()?.incoming_payments().create(&receiver, NewIncomingPayment::new()).await?;
         let debit = payer.asset()?.parse_decimal(amount)?;
         let payments = grant.session()?.outgoing_payments();
-        let created = payments.create(payer, NewOutgoingPayment::to_incoming_payment(&incoming.payment.id, debit)).await;
+        let created =
+            payments.create(payer, NewOutgoingPayment::to_incoming_payment(&incoming.payment.id, debit)).await;
         let payment = match created {
             Ok(created) => created.payment,
             Err(error) => match error.refusal() {

@@ -68,7 +68,10 @@ async fn requests_that_make_no_sense() {
         json!([outgoing(&format!("{}/nobody", provider.url()), json!({}))]),
         json!([outgoing(&wallet, debit(usd))]),
         json!([outgoing(&wallet, debit(cad(0)))]),
-        json!([outgoing(&wallet, debit(json!({ "value": "9223372036854775808", "assetCode": "CAD", "assetScale": 2 })))]),
+        json!([outgoing(
+            &wallet,
+            debit(json!({ "value": "9223372036854775808", "assetCode": "CAD", "assetScale": 2 }))
+        )]),
         json!([outgoing(&wallet, debit(json!({ "value": "-1", "assetCode": "CAD", "assetScale": 2 })))]),
         json!([outgoing(&wallet, debit(json!({ "value": 100, "assetCode": "CAD", "assetScale": 2 })))]),
         json!([outgoing(&wallet, json!({ "debitAmount": cad(1), "receiveAmount": cad(1) }))]),
@@ -94,7 +97,9 @@ async fn requests_that_make_no_sense() {
         answer.refused(400, "invalid_request", "*");
     }
     let endpoint = provider.app.config.auth_url();
-    for body in [json!({ "client": app.address }), json!({ "client": app.address, "subject": { "sub_ids": [] } }), json!([])] {
+    for body in
+        [json!({ "client": app.address }), json!({ "client": app.address, "subject": { "sub_ids": [] } }), json!([])]
+    {
         app.post(&endpoint, None, &body).await.refused(400, "invalid_request", "*");
     }
 }
@@ -103,7 +108,8 @@ async fn requests_that_make_no_sense() {
 async fn the_whole_way_with_a_redirect() {
     let (_world, provider, app, wallet) = start().await;
     let limits = json!({ "debitAmount": cad(10_000), "interval": "R3/2025-05-20T12:00:00Z/P1M" });
-    let pending = app.request(&provider, json!([outgoing(&wallet, limits.clone())]), Some(TestApp::interact())).await.expect(200);
+    let pending =
+        app.request(&provider, json!([outgoing(&wallet, limits.clone())]), Some(TestApp::interact())).await.expect(200);
     let (uri, token) = continuation(&pending);
     let endpoint = provider.app.config.auth_url();
 
@@ -113,9 +119,17 @@ async fn the_whole_way_with_a_redirect() {
     assert!(finish.starts_with("http://localhost:3344/done?paymentId=1&hash="), "{finish}");
     let reference = check_redirect(&finish, &pending, &endpoint);
 
-    app.post(&uri, Some("wrong"), &json!({ "interact_ref": reference })).await.refused(401, "invalid_continuation", "*");
+    app.post(&uri, Some("wrong"), &json!({ "interact_ref": reference })).await.refused(
+        401,
+        "invalid_continuation",
+        "*",
+    );
     let elsewhere = format!("{endpoint}/continue/0196eb7a-0000-7000-8000-000000000000");
-    app.post(&elsewhere, Some(&token), &json!({ "interact_ref": reference })).await.refused(401, "invalid_continuation", "*");
+    app.post(&elsewhere, Some(&token), &json!({ "interact_ref": reference })).await.refused(
+        401,
+        "invalid_continuation",
+        "*",
+    );
     app.post(&uri, Some(&token), &json!({ "interact_ref": "x" })).await.refused(404, "invalid_continuation", "*");
     let issued = app.post(&uri, Some(&token), &json!({ "interact_ref": reference })).await.expect(200);
     let item = &issued["access_token"]["access"][0];
@@ -178,7 +192,8 @@ async fn cancelling_ends_everything() {
     app.get(&spent, Some(&grant.token)).await.refused(403, "inactive_token", "Inactive Token");
     app.post(&grant.manage, Some(&grant.token), &Value::Null).await.refused(400, "invalid_rotation", "*");
 
-    let pending = app.request(&provider, json!([outgoing(&wallet, json!({}))]), Some(TestApp::interact())).await.expect(200);
+    let pending =
+        app.request(&provider, json!([outgoing(&wallet, json!({}))]), Some(TestApp::interact())).await.expect(200);
     let (uri, token) = continuation(&pending);
     app.delete(&uri, Some(&token)).await.expect(204);
     app.post(&uri, Some(&token), &json!({ "interact_ref": "x" })).await.refused(401, "request_denied", "*");
@@ -188,19 +203,28 @@ async fn cancelling_ends_everything() {
 async fn three_forms_of_client() {
     let (_world, provider, app, wallet) = start().await;
     let endpoint = provider.app.config.auth_url();
-    let access = json!({ "access": [{ "type": "incoming-payment", "actions": ["create", "read"], "identifier": wallet }] });
+    let access =
+        json!({ "access": [{ "type": "incoming-payment", "actions": ["create", "read"], "identifier": wallet }] });
     let jwk = serde_json::to_value(app.key.public_jwk(&app.kid).expect("a key")).expect("JSON");
     for client in [json!(app.address), json!({ "walletAddress": app.address }), json!({ "jwk": jwk })] {
         let answer = app.post(&endpoint, None, &json!({ "access_token": access, "client": client })).await.expect(200);
         Grant::read(&answer);
     }
     let both = json!({ "walletAddress": app.address, "jwk": jwk });
-    app.post(&endpoint, None, &json!({ "access_token": access, "client": both })).await.refused(400, "invalid_request", "*");
+    app.post(&endpoint, None, &json!({ "access_token": access, "client": both })).await.refused(
+        400,
+        "invalid_request",
+        "*",
+    );
     let mandate = json!({ "access_token": { "access": [outgoing(&wallet, json!({}))] }, "client": { "jwk": jwk },
                           "interact": TestApp::interact() });
     app.post(&endpoint, None, &mandate).await.refused(400, "invalid_request", "*");
     let other = app.with_key(PrivateKey::from_seed([9; 32]), &app.kid);
-    other.post(&endpoint, None, &json!({ "access_token": access, "client": { "jwk": jwk } })).await.refused(400, "invalid_client", "*");
+    other.post(&endpoint, None, &json!({ "access_token": access, "client": { "jwk": jwk } })).await.refused(
+        400,
+        "invalid_client",
+        "*",
+    );
 }
 
 #[tokio::test]

@@ -29,7 +29,10 @@ async fn three_months_of_a_hundred_dollars() {
         }
         let limits = json!({ "debitAmount": cad(10_000), "interval": "R3/2025-05-20T12:00:00Z/P1M" });
         let mut grant = app.mandate(&provider, &wallet, limits).await;
-        assert_eq!(spent(&provider, &app, &grant.token).await, json!({ "spentDebitAmount": null, "spentReceiveAmount": null }));
+        assert_eq!(
+            spent(&provider, &app, &grant.token).await,
+            json!({ "spentDebitAmount": null, "spentReceiveAmount": null })
+        );
 
         for (receiver, delivered) in receivers.iter().zip([2_500, 2_000, 1_600, 3_000]) {
             let made = app.pay(&provider, &grant.token, &wallet, receiver, cad(2_500)).await.expect(201);
@@ -46,10 +49,18 @@ async fn three_months_of_a_hundred_dollars() {
         // The next month: whole again, and what was left over would not have been added.
         for _ in 0..2 {
             world.advance("P1M");
-            app.pay(&provider, &grant.token, &wallet, &receivers[0], cad(1)).await.refused(403, "inactive_token", "Inactive Token");
+            app.pay(&provider, &grant.token, &wallet, &receivers[0], cad(1)).await.refused(
+                403,
+                "inactive_token",
+                "Inactive Token",
+            );
             grant = rotated(&app, &grant).await;
             let receiver = app.receiver(&provider, &format!("{}/carol", provider.url())).await;
-            app.pay(&provider, &grant.token, &wallet, &receiver, cad(10_001)).await.refused(403, "limit_exceeded", "unauthorized");
+            app.pay(&provider, &grant.token, &wallet, &receiver, cad(10_001)).await.refused(
+                403,
+                "limit_exceeded",
+                "unauthorized",
+            );
             let made = app.pay(&provider, &grant.token, &wallet, &receiver, cad(4_000)).await.expect(201);
             assert_eq!(made["grantSpentDebitAmount"], cad(4_000));
             assert_eq!(made["grantSpentReceiveAmount"], cad(4_000));
@@ -57,7 +68,11 @@ async fn three_months_of_a_hundred_dollars() {
         world.advance("P1M");
         grant = rotated(&app, &grant).await;
         let receiver = app.receiver(&provider, &format!("{}/carol", provider.url())).await;
-        app.pay(&provider, &grant.token, &wallet, &receiver, cad(1)).await.refused(403, "outside_interval", "unauthorized");
+        app.pay(&provider, &grant.token, &wallet, &receiver, cad(1)).await.refused(
+            403,
+            "outside_interval",
+            "unauthorized",
+        );
         assert_eq!(spent(&provider, &app, &grant.token).await["spentDebitAmount"], Value::Null);
         assert_eq!(provider.balance("user").await, 100_000 - 18_000);
         assert_eq!(provider.balance("jun").await, 3_000);
@@ -116,7 +131,11 @@ async fn limits_of_other_kinds() {
     app.pay(&provider, &grant.token, &wallet, &cad_receiver, cad(130)).await.expect(201);
     world.advance("P1D");
     let grant = rotated(&app, &grant).await;
-    app.pay(&provider, &grant.token, &wallet, &cad_receiver, cad(1)).await.refused(403, "limit_exceeded", "unauthorized");
+    app.pay(&provider, &grant.token, &wallet, &cad_receiver, cad(1)).await.refused(
+        403,
+        "limit_exceeded",
+        "unauthorized",
+    );
 
     // Windows without an amount, and no limits at all.
     let grant = app.mandate(&provider, &wallet, json!({ "interval": "R1/2025-05-21T12:00:00Z/P1D" })).await;

@@ -52,7 +52,11 @@ async fn the_life_of_an_incoming_payment() {
     for body in bad {
         scene.incoming(&grant.token, body).await.refused(400, "invalid_request", "*");
     }
-    scene.incoming(&grant.token, json!({ "walletAddress": wallet })).await.refused(403, "insufficient_grant", "Insufficient Grant");
+    scene.incoming(&grant.token, json!({ "walletAddress": wallet })).await.refused(
+        403,
+        "insufficient_grant",
+        "Insufficient Grant",
+    );
 
     let body = json!({ "walletAddress": carol, "incomingAmount": cad(1_000), "metadata": { "note": "für Müller" } });
     let made = scene.incoming(&grant.token, body).await.expect(201);
@@ -77,11 +81,15 @@ async fn the_life_of_an_incoming_payment() {
     pay(600).await.expect(201);
     pay(1).await.refused(400, "invalid_receiver", "invalid receiver");
     let full = app.get(&id, Some(&grant.token)).await.expect(200);
-    assert_eq!((&full["receivedAmount"], &full["completed"], &full["methods"]), (&cad(1_000), &json!(true), &json!([])));
+    assert_eq!(
+        (&full["receivedAmount"], &full["completed"], &full["methods"]),
+        (&cad(1_000), &json!(true), &json!([]))
+    );
     app.post(&format!("{id}/complete"), Some(&grant.token), &Value::Null).await.refused(409, "conflict", "*");
 
     // Completed by its client, and expired.
-    let open = text(&scene.incoming(&grant.token, json!({ "walletAddress": carol })).await.expect(201)["id"]).to_owned();
+    let open =
+        text(&scene.incoming(&grant.token, json!({ "walletAddress": carol })).await.expect(201)["id"]).to_owned();
     let completed = app.post(&format!("{open}/complete"), Some(&grant.token), &Value::Null).await.expect(200);
     assert_eq!(completed["completed"], true);
     assert!(completed.get("methods").is_none());
@@ -89,7 +97,11 @@ async fn the_life_of_an_incoming_payment() {
     let soon = json!({ "walletAddress": carol, "expiresAt": "2025-05-20T12:01:00Z" });
     let short = text(&scene.incoming(&grant.token, soon).await.expect(201)["id"]).to_owned();
     world.advance("PT1M");
-    app.pay(provider, &mandate.token, wallet, &short, cad(1)).await.refused(400, "invalid_receiver", "invalid receiver");
+    app.pay(provider, &mandate.token, wallet, &short, cad(1)).await.refused(
+        400,
+        "invalid_receiver",
+        "invalid receiver",
+    );
     assert_eq!(app.get(&short, Some(&grant.token)).await.expect(200)["methods"], json!([]), "still readable");
     app.post(&format!("{short}/complete"), Some(&grant.token), &Value::Null).await.refused(409, "conflict", "*");
     provider.audit().await;
@@ -137,7 +149,11 @@ async fn quotes_bind_the_provider_once() {
     assert_eq!(debit["expiresAt"], "2025-05-20T12:05:00Z");
 
     quote(&open, json!({})).await.refused(400, "invalid_request", "*");
-    quote(&receiver, json!({ "debitAmount": cad(1), "receiveAmount": amount(1, "USD", 2) })).await.refused(400, "invalid_request", "*");
+    quote(&receiver, json!({ "debitAmount": cad(1), "receiveAmount": amount(1, "USD", 2) })).await.refused(
+        400,
+        "invalid_request",
+        "*",
+    );
     quote(&receiver, json!({ "debitAmount": amount(1, "USD", 2) })).await.refused(400, "invalid_request", "*");
     quote(&receiver, json!({ "receiveAmount": amount(802, "USD", 2) })).await.refused(400, "amount_too_large", "*");
     quote(&receiver, json!({ "method": "card" })).await.refused(400, "invalid_request", "*");
@@ -145,7 +161,11 @@ async fn quotes_bind_the_provider_once() {
     assert_eq!(small.body["error"]["details"]["minSendAmount"], cad(2));
     assert!(text(&small.body["error"]["description"]).contains("non-positive receive amount"));
     small.refused(400, "amount_too_small", "*");
-    quote(&format!("{receiver}0"), json!({ "debitAmount": cad(9) })).await.refused(400, "invalid_receiver", "invalid receiver");
+    quote(&format!("{receiver}0"), json!({ "debitAmount": cad(9) })).await.refused(
+        400,
+        "invalid_receiver",
+        "invalid receiver",
+    );
     let elsewhere = receiver.replace("localhost", "127.0.0.1");
     quote(&elsewhere, json!({ "debitAmount": cad(9) })).await.refused(400, "invalid_receiver", "invalid receiver");
 
@@ -154,7 +174,10 @@ async fn quotes_bind_the_provider_once() {
         app.post(&scene.url("outgoing-payments"), Some(&mandate.token), &body).await
     };
     let made = pay(&debit).await.expect(201);
-    assert_eq!((&made["quoteId"], &made["sentAmount"], &made["receiveAmount"]), (&debit["id"], &cad(2), &amount(1, "USD", 2)));
+    assert_eq!(
+        (&made["quoteId"], &made["sentAmount"], &made["receiveAmount"]),
+        (&debit["id"], &cad(2), &amount(1, "USD", 2))
+    );
     pay(&debit).await.refused(400, "invalid_quote", "*");
     pay(&missing).await.refused(400, "amount_too_large", "*");
     let id = text(&made["id"]);
@@ -187,7 +210,11 @@ async fn repeating_a_request_pays_once() {
         let other = app.post_with(&url, Some(&mandate.token), &body(101), &key).await;
         other.refused(409, "idempotency_key_reused", "*");
         assert_eq!(provider.balance("carol").await, 100);
-        app.post_with(&url, Some(&mandate.token), &body(1), &[("idempotency-key", "")]).await.refused(400, "invalid_request", "*");
+        app.post_with(&url, Some(&mandate.token), &body(1), &[("idempotency-key", "")]).await.refused(
+            400,
+            "invalid_request",
+            "*",
+        );
         let incoming = format!("{}/incoming-payments", provider.app.config.resource_url());
         let grant = app.incoming_grant(&provider, &carol).await;
         let ask = json!({ "walletAddress": carol });

@@ -66,11 +66,14 @@ async fn sixty_four_clients_over_http() {
     let wallet = provider.account("user", "CAD", 2, 1_000_000).await;
     let carol = provider.account("carol", "CAD", 2, 0).await;
     let receiver = app.receiver(&provider, &carol).await;
-    let grant = app.mandate(&provider, &wallet, json!({ "debitAmount": cad(500), "interval": "R/2025-05-20T12:00:00Z/P1D" })).await;
+    let grant = app
+        .mandate(&provider, &wallet, json!({ "debitAmount": cad(500), "interval": "R/2025-05-20T12:00:00Z/P1D" }))
+        .await;
     let provider = std::sync::Arc::new(provider);
     let mut tasks = Vec::new();
     for _ in 0..64 {
-        let (provider, app, token, wallet, receiver) = (provider.clone(), app.clone(), grant.token.clone(), wallet.clone(), receiver.clone());
+        let (provider, app, token, wallet, receiver) =
+            (provider.clone(), app.clone(), grant.token.clone(), wallet.clone(), receiver.clone());
         tasks.push(tokio::spawn(async move { app.pay(&provider, &token, &wallet, &receiver, cad(9)).await.status }));
     }
     let mut statuses = Vec::new();
@@ -92,7 +95,8 @@ async fn many_senders_fill_one_incoming_payment() {
         let grant = app.incoming_grant(&provider, &carol).await;
         let url = format!("{}/incoming-payments", provider.app.config.resource_url());
         let body = json!({ "walletAddress": carol, "incomingAmount": cad(100) });
-        let receiver = app.post(&url, Some(&grant.token), &body).await.expect(201)["id"].as_str().expect("an id").to_owned();
+        let receiver =
+            app.post(&url, Some(&grant.token), &body).await.expect(201)["id"].as_str().expect("an id").to_owned();
         let provider = std::sync::Arc::new(provider);
         let mut tasks = Vec::new();
         for sender in 0..8 {
@@ -135,7 +139,9 @@ async fn one_of_many_continuations_gets_the_token() {
     let mut tasks = Vec::new();
     for _ in 0..16 {
         let (app, uri, token, reference) = (app.clone(), uri.clone(), token.clone(), reference.clone());
-        tasks.push(tokio::spawn(async move { app.post(&uri, Some(&token), &json!({ "interact_ref": reference })).await.status }));
+        tasks.push(tokio::spawn(async move {
+            app.post(&uri, Some(&token), &json!({ "interact_ref": reference })).await.status
+        }));
     }
     let mut won = 0;
     for task in tasks {

@@ -21,18 +21,32 @@ async fn accounts_keys_clock_and_decisions() {
     assert_eq!((&made["name"], &made["walletAddress"]), (&json!("alice"), &json!(wallet)));
     assert_eq!(made["balance"], json!({ "value": "500", "assetCode": "CAD", "assetScale": 2 }));
     send("POST", "accounts", account).await.refused(409, "conflict", "*");
-    for (name, code, scale, balance) in
-        [("Alice", "CAD", 2, json!("1")), ("auth", "CAD", 2, json!("1")), ("../x", "CAD", 2, json!("1")), ("b", "C D", 2, json!("1")),
-         ("b", "CAD", 19, json!("1")), ("b", "CAD", 300, json!("1")), ("b", "CAD", 2, json!("-1")), ("b", "CAD", 2, json!("9223372036854775808"))]
-    {
-        let body = json!({ "name": name, "assetCode": code, "assetScale": scale, "balance": balance, "password": "pw" });
+    for (name, code, scale, balance) in [
+        ("Alice", "CAD", 2, json!("1")),
+        ("auth", "CAD", 2, json!("1")),
+        ("../x", "CAD", 2, json!("1")),
+        ("b", "C D", 2, json!("1")),
+        ("b", "CAD", 19, json!("1")),
+        ("b", "CAD", 300, json!("1")),
+        ("b", "CAD", 2, json!("-1")),
+        ("b", "CAD", 2, json!("9223372036854775808")),
+    ] {
+        let body =
+            json!({ "name": name, "assetCode": code, "assetScale": scale, "balance": balance, "password": "pw" });
         let status = send("POST", "accounts", body.clone()).await.status;
         assert_eq!(status, 400, "{body}");
     }
     assert_eq!(send("GET", "accounts/alice", Value::Null).await.expect(200)["balance"]["value"], "500");
     send("GET", "accounts/nobody", Value::Null).await.refused(404, "not_found", "*");
-    assert_eq!(send("POST", "accounts/alice/fund", json!({ "value": "50" })).await.expect(200)["balance"]["value"], "550");
-    send("POST", "accounts/alice/fund", json!({ "value": "9223372036854775807" })).await.refused(400, "amount_too_large", "*");
+    assert_eq!(
+        send("POST", "accounts/alice/fund", json!({ "value": "50" })).await.expect(200)["balance"]["value"],
+        "550"
+    );
+    send("POST", "accounts/alice/fund", json!({ "value": "9223372036854775807" })).await.refused(
+        400,
+        "amount_too_large",
+        "*",
+    );
 
     // What people paste may lack alg and use.
     let jwk = json!({ "kid": "3f0c8a7e", "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
@@ -47,8 +61,18 @@ async fn accounts_keys_clock_and_decisions() {
 
     assert_eq!(send("GET", "clock", Value::Null).await.expect(200)["now"], "2025-05-20T12:00:00Z");
     assert_eq!(send("POST", "clock", json!({ "advance": "P1M" })).await.expect(200)["now"], "2025-06-20T12:00:00Z");
-    assert_eq!(send("POST", "clock", json!({ "set": "2026-12-01T00:00:00Z" })).await.expect(200)["now"], "2026-12-01T00:00:00Z");
-    for bad in [json!({ "set": "2020-01-01T00:00:00Z" }), json!({ "advance": "-P1D" }), json!({ "advance": "a month" }), json!({ "advance": "P9999Y" }), json!({}), json!({ "now": 1 })] {
+    assert_eq!(
+        send("POST", "clock", json!({ "set": "2026-12-01T00:00:00Z" })).await.expect(200)["now"],
+        "2026-12-01T00:00:00Z"
+    );
+    for bad in [
+        json!({ "set": "2020-01-01T00:00:00Z" }),
+        json!({ "advance": "-P1D" }),
+        json!({ "advance": "a month" }),
+        json!({ "advance": "P9999Y" }),
+        json!({}),
+        json!({ "now": 1 }),
+    ] {
         assert_eq!(send("POST", "clock", bad.clone()).await.status, 400, "{bad}");
     }
 
@@ -58,7 +82,11 @@ async fn accounts_keys_clock_and_decisions() {
     let finish = send("POST", "interactions", decide.clone()).await.expect(200);
     assert!(text(&finish["finish"]).contains("interact_ref="));
     send("POST", "interactions", decide).await.refused(409, "conflict", "*");
-    send("POST", "interactions", json!({ "redirect": "http://x/", "decision": "deny" })).await.refused(404, "not_found", "*");
+    send("POST", "interactions", json!({ "redirect": "http://x/", "decision": "deny" })).await.refused(
+        404,
+        "not_found",
+        "*",
+    );
     assert_eq!(send("POST", "interactions", json!({ "redirect": "x", "decision": "maybe" })).await.status, 400);
 }
 

@@ -17,7 +17,8 @@ async fn every_wrong_signature() {
     let carol = provider.account("carol", "CAD", 2, 0).await;
     let receiver = app.receiver(&provider, &carol).await;
     let url = format!("{}/outgoing-payments", provider.app.config.resource_url());
-    let body = json!({ "walletAddress": wallet, "incomingPayment": receiver, "debitAmount": cad(1) }).to_string().into_bytes();
+    let body =
+        json!({ "walletAddress": wallet, "incomingPayment": receiver, "debitAmount": cad(1) }).to_string().into_bytes();
     let signed = || app.signed("POST", &url, Some(&grant.token), Some(&body));
     let send = async |headers, body: &[u8]| app.send("POST", &url, headers, Some(body.to_vec())).await;
 
@@ -35,7 +36,10 @@ async fn every_wrong_signature() {
     let begins = |reply: bursar_testkit::Reply| {
         let description = text(&reply.body["error"]["description"]).to_owned();
         assert!(description.starts_with("Signature validation error"), "{description}");
-        assert!(text(&reply.body["error"]["details"]["signatureBase"]).contains("@target-uri"), "the sandbox shows the base");
+        assert!(
+            text(&reply.body["error"]["details"]["signatureBase"]).contains("@target-uri"),
+            "the sandbox shows the base"
+        );
         reply.refused(401, "invalid_signature", "*");
     };
     let mut changed = body.clone();
@@ -52,7 +56,11 @@ async fn every_wrong_signature() {
     no_digest.insert("content-type", HeaderValue::from_static("application/json"));
     begins(send(no_digest, &body).await);
     let renamed = app.with_key(app.key.clone(), "key-2");
-    send(renamed.signed("POST", &url, Some(&grant.token), Some(&body)), &body).await.refused(401, "invalid_signature", "*");
+    send(renamed.signed("POST", &url, Some(&grant.token), Some(&body)), &body).await.refused(
+        401,
+        "invalid_signature",
+        "*",
+    );
 
     let old = signed();
     world.advance("PT301S");
@@ -94,11 +102,13 @@ async fn a_nonce_is_accepted_once() {
     let provider = world.provider(Engine::Embedded).await;
     let app = provider.client("app", &world.clock).await;
     let endpoint = provider.app.config.auth_url();
-    let body = json!({ "access_token": { "access": [{ "type": "quote", "actions": ["create"] }] }, "client": app.address });
+    let body =
+        json!({ "access_token": { "access": [{ "type": "quote", "actions": ["create"] }] }, "client": app.address });
     let body = body.to_string().into_bytes();
     let mut headers = http::HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    let request = bursar_httpsig::Request { method: "POST", target_uri: &endpoint, headers: &headers, body: Some(&body) };
+    let request =
+        bursar_httpsig::Request { method: "POST", target_uri: &endpoint, headers: &headers, body: Some(&body) };
     let mut options = bursar_httpsig::SignOptions::new(world.clock.wire_seconds());
     options.nonce = Some("only once");
     bursar_httpsig::sign(&app.key, &app.kid, &request, &options).expect("signed").apply_to(&mut headers);
