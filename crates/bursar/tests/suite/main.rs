@@ -1,0 +1,4 @@
+//! The program as a whole: started, killed, started again.
+
+mod crash;
+mod program;
