@@ -116,7 +116,7 @@ pub async fn view(app: &App, id: &str, path: &str) -> Result<Consent, Error> {
             actions: access.actions.iter().collect(),
             wallet: access.identifier.clone(),
             spending: (access.resource == ResourceType::OutgoingPayment && access.actions.contains(Action::Create))
-                .then(|| spending(access.limits.as_ref(), receiver, now)),
+                .then(|| Spending::new(access.limits.as_ref(), receiver, now)),
         })
         .collect();
     let client_address = match &grant.client {
@@ -148,10 +148,23 @@ fn stage(grant: &Grant, now: Timestamp) -> Stage {
     }
 }
 
-fn spending(limits: Option<&Limits>, receiver: Option<Receiver>, now: Timestamp) -> Spending {
-    let amount = limits.and_then(|limits| limits.amount);
-    let interval = limits.and_then(|limits| limits.interval.as_ref());
-    let schedule = interval.map(|interval| {
+impl Spending {
+    /// What these limits come to from `now` on.
+    pub fn new(limits: Option<&Limits>, receiver: Option<Receiver>, now: Timestamp) -> Self {
+        let amount = limits.and_then(|limits| limits.amount);
+        let schedule = limits.and_then(|limits| limits.interval.as_ref()).map(|interval| Schedule::new(interval, now));
+        let windows = schedule.as_ref().map_or(Some(1), |schedule| schedule.windows_left);
+        let total = amount.zip(windows).and_then(|(limit, windows)| {
+            let amount = limit.amount();
+            amount.asset().amount(amount.value().checked_mul(windows)?).ok()
+        });
+        Self { amount, schedule, total, receiver }
+    }
+}
+
+impl Schedule {
+    /// How an interval looks from `now`.
+    pub fn new(interval: &Interval, now: Timestamp) -> Self {
         let current = interval.window_at(now);
         let first = interval.first();
         let next = match (&current, &first) {
@@ -165,14 +178,8 @@ fn spending(limits: Option<&Limits>, receiver: Option<Receiver>, now: Timestamp)
             (None, Some(_)) => Some(0),
             (_, None) => None,
         };
-        Schedule { first, current, next, last, windows_left, interval: interval.clone() }
-    });
-    let windows = schedule.as_ref().map_or(Some(1), |schedule| schedule.windows_left);
-    let total = amount.zip(windows).and_then(|(limit, windows)| {
-        let amount = limit.amount();
-        amount.asset().amount(amount.value().checked_mul(windows)?).ok()
-    });
-    Spending { amount, schedule, total, receiver }
+        Self { first, current, next, last, windows_left, interval: interval.clone() }
+    }
 }
 
 /// The wallet addresses whose holder has to agree.

@@ -1,0 +1,37 @@
+//! Pages for people: consent, log-in, and a start page.
+//!
+//! They work without scripts, are drawn from templates that escape every value, and are kept by no cache. What a
+//! person is asked is turned into plain words by pure functions ([`wording`], [`mandate`], [`names`]); handlers
+//! only read forms, call one use case, and choose a page.
+
+mod assets;
+mod consent;
+mod login;
+mod mandate;
+mod names;
+mod page;
+mod visitor;
+mod wording;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use bursar_app::App;
+use std::sync::Arc;
+
+/// Largest accepted form.
+const FORM_BYTES_MAX: usize = 8 * 1024;
+
+/// Their routes. Wallet addresses live beside them at `/{name}`.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(login::start))
+        .route("/login", get(login::form).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))
+        .route("/assets/{file}", get(assets::get))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+}
+
+#[cfg(test)]
+mod tests;

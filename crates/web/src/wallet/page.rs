@@ -1,0 +1,222 @@
+//! What every page has in common: its frame, its headers, and what is shown when something fails.
+
+use super::assets::Urls;
+use super::visitor::Visitor;
+use crate::error::WebError;
+use askama::Template;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use bursar_app::{App, Error};
+use url::{Host, Url};
+
+/// What surrounds the content of each page.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    /// The provider's name.
+    pub(super) provider: String,
+    /// Whether money is only play money.
+    pub(super) is_sandbox: bool,
+    /// Who is logged in.
+    pub(super) person: Option<String>,
+    /// The token for the page's forms.
+    pub(super) token: String,
+    /// Where the page is, to come back to it.
+    pub(super) here: String,
+    pub(super) urls: Urls,
+}
+
+impl Frame {
+    /// The frame of a page at `here`.
+    pub(super) fn new(app: &App, visitor: &Visitor, here: &str) -> Self {
+        Self {
+            person: visitor.person.as_ref().map(|person| person.name.clone()),
+            token: visitor.form_token(app),
+            here: here.to_owned(),
+            ..Self::bare(app)
+        }
+    }
+
+    /// The frame of a page without forms, for nobody in particular.
+    fn bare(app: &App) -> Self {
+        Self {
+            provider: app.config.provider_name.clone(),
+            is_sandbox: app.config.sandbox,
+            person: None,
+            token: String::new(),
+            here: "/".to_owned(),
+            urls: Urls::new(),
+        }
+    }
+}
+
+/// A page for this visitor. `finish_origin` is where one of its forms may lead in the end.
+pub(super) fn show(
+    app: &App,
+    visitor: &Visitor,
+    status: StatusCode,
+    template: &impl Template,
+    finish_origin: Option<&str>,
+) -> Response {
+    let mut response = draw(status, template, finish_origin);
+    if let Some(cookie) = visitor.new_cookie(&app.config) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn draw(status: StatusCode, template: &impl Template, finish_origin: Option<&str>) -> Response {
+    let mut response = match template.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!("a page could not be drawn: {error}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    harden(&mut response);
+    if let Ok(policy) = HeaderValue::try_from(policy(finish_origin)) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// Sends the browser on with a GET (RFC 9110 §15.4.4).
+pub(super) fn see_other(url: &str) -> Response {
+    let Ok(location) = HeaderValue::try_from(url) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+    harden(&mut response);
+    response
+}
+
+/// Links to requests are secret: they stay out of caches and of the `Referer` that other sites see.
+fn harden(response: &mut Response) {
+    let headers: [(HeaderName, &str); 3] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// What browsers let a page do (Content Security Policy Level 3). Some apply `form-action` to the redirects that
+/// follow a form as well, so the app's origin must be named for people to get back there.
+fn policy(finish_origin: Option<&str>) -> String {
+    let finish = finish_origin.and_then(form_target).map(|source| format!(" {source}")).unwrap_or_default();
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; base-uri 'none'; \
+         frame-ancestors 'none'; form-action 'self'{finish}"
+    )
+}
+
+/// An origin as a policy can name it; none if it has characters that mean something else there. Addresses have no
+/// spelling in policies, apart from 127.0.0.1, so for them any host of their scheme has to do.
+fn form_target(origin: &str) -> Option<String> {
+    let url = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+    match url.host()? {
+        Host::Ipv4(address) if address.octets() != [127, 0, 0, 1] => Some(format!("{}:", url.scheme())),
+        Host::Ipv6(_) => Some(format!("{}:", url.scheme())),
+        host => {
+            let host = host.to_string();
+            let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+            plain.then(|| url.origin().ascii_serialization())
+        }
+    }
+}
+
+/// A page with nothing but a few words.
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message {
+    frame: Frame,
+    title: &'static str,
+    text: String,
+}
+
+/// The page for what could not be done. The status is the one that programs would get.
+pub(super) fn failed(app: &App, error: &Error) -> Response {
+    let mapped = WebError(error.clone()).into_response();
+    let (title, text) = match (mapped.status(), error) {
+        (StatusCode::NOT_FOUND, _) => (
+            "This link leads nowhere",
+            "It may be incomplete: go back to the app and follow its link once more, or start again there.".to_owned(),
+        ),
+        (_, Error::Refused(refusal)) => ("This cannot be done", sentence(&refusal.description)),
+        (StatusCode::SERVICE_UNAVAILABLE, _) => {
+            ("Please try again in a moment", "We cannot reach our records just now.".to_owned())
+        }
+        _ => ("Something went wrong here", "It is our fault, not yours. Please try again later.".to_owned()),
+    };
+    let mut response = draw(mapped.status(), &Message { frame: Frame::bare(app), title, text }, None);
+    if let Some(wait) = mapped.headers().get(header::RETRY_AFTER) {
+        response.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    response
+}
+
+/// The page for a form that is none of ours.
+pub(super) fn unreadable(app: &App) -> Response {
+    let text = "The form that arrived is not complete. Go back, load the page again, and try once more.".to_owned();
+    draw(StatusCode::BAD_REQUEST, &Message { frame: Frame::bare(app), title: "This cannot be read", text }, None)
+}
+
+/// A description as a sentence.
+fn sentence(description: &str) -> String {
+    let mut letters = description.chars();
+    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_lead_home_and_to_the_app_only() {
+        fn check(finish_origin: Option<&str>, form_action: &str) {
+            let policy = policy(finish_origin);
+            let directives: Vec<&str> = policy.split("; ").collect();
+            let expected = [
+                "default-src 'none'",
+                "style-src 'self'",
+                "img-src 'self' data:",
+                "script-src 'self'",
+                "base-uri 'none'",
+                "frame-ancestors 'none'",
+                form_action,
+            ];
+            assert_eq!(directives, expected, "{finish_origin:?}");
+        }
+        check(None, "form-action 'self'");
+        check(Some("https://app.example"), "form-action 'self' https://app.example");
+        check(Some("https://app.example:8443"), "form-action 'self' https://app.example:8443");
+        check(Some("http://localhost:3344"), "form-action 'self' http://localhost:3344");
+        check(Some("http://127.0.0.1:3344"), "form-action 'self' http://127.0.0.1:3344");
+        check(Some("http://192.0.2.7:3344"), "form-action 'self' http:");
+        check(Some("http://[::1]:3344"), "form-action 'self' http:");
+        check(Some("https://xn--mnchen-3ya.example"), "form-action 'self' https://xn--mnchen-3ya.example");
+        check(Some("https://*"), "form-action 'self'");
+        check(Some("https://a;sandbox"), "form-action 'self'");
+        check(Some("https://a,b.example"), "form-action 'self'");
+        check(Some("https://'self'"), "form-action 'self'");
+        check(Some("javascript:alert(1)"), "form-action 'self'");
+        check(Some("null"), "form-action 'self'");
+        check(Some(""), "form-action 'self'");
+    }
+
+    #[test]
+    fn nothing_remembers_where_a_browser_was_sent() {
+        let response = see_other("https://app.example/cb?hash=a%2Bb");
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(response.headers()[header::LOCATION], "https://app.example/cb?hash=a%2Bb");
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        assert_eq!(response.headers()[header::REFERRER_POLICY], "no-referrer");
+        assert_eq!(see_other("https://app.example/\r\nset-cookie: a=b").status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn refusals_become_sentences() {
+        assert_eq!(sentence("there is no such thing"), "There is no such thing.");
+        assert_eq!(sentence(""), ".");
+    }
+}

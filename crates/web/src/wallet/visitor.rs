@@ -1,0 +1,261 @@
+//! Whoever sits at the browser: its cookies, who is logged in there, and which forms it was given.
+//!
+//! Two cookies hold one random value each. The session's is new at every log-in, so nobody can be made to use a
+//! session that somebody else knows. The browser's only binds forms before there is a session. What is asked and
+//! decided is in URLs, never in cookies, so several requests can be open side by side.
+
+use super::page;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
+use axum::response::Response;
+use bursar_app::config::Config;
+use bursar_app::login::{self, LoggedIn};
+use bursar_app::{App, Error};
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Longest cookie value that is looked at. Ours have 43 characters at most.
+const VALUE_LENGTH_MAX: usize = 64;
+
+/// Whoever sends a request.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    /// The value of the browser's cookie.
+    browser: String,
+    /// Whether the browser has yet to be given it.
+    is_new: bool,
+    /// The token of the session, if one is in force.
+    session: Option<String>,
+    /// Whether the browser vouches that one of our own pages sent this.
+    is_from_our_page: bool,
+    /// Whether a browser goes from page to page, and says so (Fetch Metadata).
+    pub(super) is_browser: bool,
+    /// Who is logged in.
+    pub(super) person: Option<LoggedIn>,
+}
+
+impl FromRequestParts<Arc<App>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        Self::new(app, &parts.headers).await.map_err(|error| page::failed(app, &error))
+    }
+}
+
+impl Visitor {
+    /// Whoever sends these headers.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn new(app: &App, headers: &HeaderMap) -> Result<Self, Error> {
+        let session = cookie(headers, &name(&app.config, SESSION));
+        let person = match &session {
+            Some(token) => login::who(app, token).await?,
+            None => None,
+        };
+        let browser = cookie(headers, &name(&app.config, BROWSER));
+        Ok(Self {
+            is_new: browser.is_none(),
+            browser: browser.unwrap_or_else(|| login::new_browser(app)),
+            session: session.filter(|_| person.is_some()),
+            is_from_our_page: headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"),
+            is_browser: headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate"),
+            person,
+        })
+    }
+
+    /// The token for forms on this visitor's pages.
+    pub(super) fn form_token(&self, app: &App) -> String {
+        login::form_token(app, &self.binding())
+    }
+
+    /// Whether a posted form was made for this visitor, as logged in as now.
+    pub(super) fn sent(&self, app: &App, token: &str) -> bool {
+        login::is_our_form(app, &self.binding(), token)
+    }
+
+    /// The same for what needs no log-in: the form may be older than a log-in in another tab. When the first two
+    /// pages of a browser are loaded at once, the cookie of one replaces the other's; then the browser's own word
+    /// (Fetch Metadata, `Sec-Fetch-Site`), which no page can forge, is as good.
+    pub(super) fn sent_unnamed(&self, app: &App, token: &str) -> bool {
+        self.is_from_our_page || self.sent(app, token) || login::is_our_form(app, &self.browser_binding(), token)
+    }
+
+    /// What forms are bound to. A session's token is a secret that only this browser has, unlike the browser's
+    /// cookie, which over plain http a neighbouring host could plant.
+    fn binding(&self) -> String {
+        match &self.session {
+            Some(session) => format!("session {session}"),
+            None => self.browser_binding(),
+        }
+    }
+
+    fn browser_binding(&self) -> String {
+        format!("browser {}", self.browser)
+    }
+
+    /// The cookie that the browser has yet to be given.
+    pub(super) fn new_cookie(&self, config: &Config) -> Option<HeaderValue> {
+        self.is_new.then(|| set_cookie(config, BROWSER, &self.browser, Life::Browser)).flatten()
+    }
+
+    /// Ends the session on the server; a copy of its cookie is worth nothing afterwards.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn end_session(&self, app: &App) -> Result<(), Error> {
+        match &self.session {
+            Some(session) => login::log_out(app, session).await,
+            None => Ok(()),
+        }
+    }
+}
+
+const SESSION: &str = "session";
+const BROWSER: &str = "browser";
+
+/// The cookie of a new session.
+pub(super) fn session_cookie(config: &Config, token: &str) -> Option<HeaderValue> {
+    set_cookie(config, SESSION, token, Life::Browser)
+}
+
+/// Takes the session's cookie away.
+pub(super) fn no_session_cookie(config: &Config) -> Option<HeaderValue> {
+    set_cookie(config, SESSION, "", Life::Over)
+}
+
+/// How long a browser keeps a cookie. How long a session lasts is up to the server.
+enum Life {
+    /// Until it is closed.
+    Browser,
+    /// Not at all.
+    Over,
+}
+
+/// `__Host-` makes browsers refuse the cookie from any other host, and without TLS (RFC 6265bis §4.1.3.2).
+/// Without TLS the port is part of the name: cookies do not tell ports apart, and providers on one machine would
+/// log each other's people out.
+fn name(config: &Config, what: &str) -> String {
+    if config.is_secure() {
+        return format!("__Host-bursar-{what}");
+    }
+    let port = config.public_url.rsplit_once(':').map_or("", |(_, port)| port);
+    let port = if port.bytes().all(|b| b.is_ascii_digit()) { port } else { "" };
+    format!("bursar-{what}{port}")
+}
+
+/// `Lax`: apps send people here by a link or a redirect, which must find them logged in.
+fn set_cookie(config: &Config, what: &str, value: &str, life: Life) -> Option<HeaderValue> {
+    let secure = if config.is_secure() { "; Secure" } else { "" };
+    let life = match life {
+        Life::Browser => "",
+        Life::Over => "; Max-Age=0",
+    };
+    let name = name(config, what);
+    HeaderValue::try_from(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{life}")).ok()
+}
+
+/// The first cookie of this name that can be one of ours.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let ours = |value: &&str| {
+        (1..=VALUE_LENGTH_MAX).contains(&value.len())
+            && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+        .find(ours)
+        .map(str::to_owned)
+}
+
+/// Where a request comes from, as far as log-in attempts are counted.
+pub(super) struct Peer(pub(super) String);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(peer.map_or_else(|| "unknown".to_owned(), |peer| neighbourhood(peer.0.ip()))))
+    }
+}
+
+/// Whoever has one IPv6 address has the 2⁶⁴ next to it as well.
+fn neighbourhood(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> Config {
+        Config::new(url, true, true).unwrap()
+    }
+
+    #[test]
+    fn cookies_are_as_strict_as_the_server_can_be() {
+        fn check(url: &str, expected: &str) {
+            let cookie = session_cookie(&config(url), "abc").unwrap();
+            assert_eq!(cookie.to_str().unwrap(), expected);
+        }
+        check("https://bank.test", "__Host-bursar-session=abc; Path=/; HttpOnly; SameSite=Lax; Secure");
+        check("https://bank.test:8443", "__Host-bursar-session=abc; Path=/; HttpOnly; SameSite=Lax; Secure");
+        check("http://localhost:4000", "bursar-session4000=abc; Path=/; HttpOnly; SameSite=Lax");
+        check("http://localhost", "bursar-session=abc; Path=/; HttpOnly; SameSite=Lax");
+        check("http://[::1]:4000", "bursar-session4000=abc; Path=/; HttpOnly; SameSite=Lax");
+        check("http://[::1]", "bursar-session=abc; Path=/; HttpOnly; SameSite=Lax");
+    }
+
+    #[test]
+    fn logging_out_takes_the_cookie_away() {
+        let cookie = no_session_cookie(&config("https://bank.test")).unwrap();
+        let expected = "__Host-bursar-session=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0";
+        assert_eq!(cookie.to_str().unwrap(), expected);
+    }
+
+    #[test]
+    fn cookies_are_found_among_others() {
+        fn check(lines: &[&str], expected: Option<&str>) {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::COOKIE, HeaderValue::from_str(line).unwrap());
+            }
+            assert_eq!(cookie(&headers, "s").as_deref(), expected, "{lines:?}");
+        }
+        check(&[], None);
+        check(&["s=abc-_1"], Some("abc-_1"));
+        check(&["a=b; s=abc;c=d"], Some("abc"));
+        check(&["a=b", "s=abc"], Some("abc"));
+        check(&["s=abc; s=def"], Some("abc"));
+        check(&["s=; s=def"], Some("def"));
+        check(&["s=a b; s=def"], Some("def"));
+        check(&["S=abc; ss=abc; s"], None);
+        check(&["s=\"abc\""], None);
+        check(&[&format!("s={}", "a".repeat(64))], Some(&"a".repeat(64)));
+        check(&[&format!("s={}", "a".repeat(65))], None);
+    }
+
+    #[test]
+    fn attempts_are_counted_by_neighbourhood() {
+        fn check(address: &str, expected: &str) {
+            assert_eq!(neighbourhood(address.parse().unwrap()), expected);
+        }
+        check("192.0.2.7", "192.0.2.7");
+        check("::ffff:192.0.2.7", "192.0.2.7");
+        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");
+        check("2001:db8:1:2::", "2001:db8:1:2::/64");
+    }
+}
