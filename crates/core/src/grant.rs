@@ -156,8 +156,10 @@ fn check_finish(uri: &str, nonce: &str) -> Result<(), Refusal> {
     if url.fragment().is_some() {
         return invalid("interact.finish.uri must not have a fragment");
     }
-    if nonce.is_empty() || nonce.len() > NONCE_LENGTH_MAX {
-        return invalid("interact.finish.nonce must have 1 to 512 characters");
+    // RFC 9635 §2.5.2 has ASCII. Without line breaks the hash has one reading only.
+    let is_plain = nonce.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if nonce.is_empty() || nonce.len() > NONCE_LENGTH_MAX || !is_plain {
+        return invalid("interact.finish.nonce must have 1 to 512 printable ASCII characters");
     }
     Ok(())
 }

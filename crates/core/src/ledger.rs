@@ -60,8 +60,7 @@ impl Account {
     pub fn allows(&self, change: Change) -> bool {
         let after = self.balance.checked_add(change.balance).zip(self.reserved.checked_add(change.reserved));
         after.is_some_and(|(balance, reserved)| {
-            reserved >= 0
-                && balance.checked_sub(reserved).is_some_and(|left| self.kind != AccountKind::Holder || left >= 0)
+            reserved >= 0 && (self.kind != AccountKind::Holder || balance >= reserved)
         })
     }
 }
@@ -157,21 +156,25 @@ impl Transfer {
 }
 
 /// All that the transfers change, one change for each account, in the order of the accounts' ids: the order in
-/// which everybody locks them.
-pub fn net_changes(transfers: &[Transfer]) -> Vec<Change> {
-    let mut net: Vec<Change> = Vec::with_capacity(transfers.len() * 2);
-    for change in transfers.iter().flat_map(Transfer::changes) {
-        match net.iter_mut().find(|other| other.account == change.account) {
-            Some(other) => {
-                other.balance = other.balance.saturating_add(change.balance);
-                other.reserved = other.reserved.saturating_add(change.reserved);
+/// which everybody locks them. `None` when a change is beyond 64 bits, so that no account could allow it.
+pub fn net_changes(transfers: &[Transfer]) -> Option<Vec<Change>> {
+    // Wide while adding up: what leaves 64 bits halfway may come back.
+    let mut net: Vec<(Id, i128, i128)> = Vec::with_capacity(transfers.len() * 2);
+    for Change { account, balance, reserved } in transfers.iter().flat_map(Transfer::changes) {
+        match net.iter_mut().find(|(other, ..)| *other == account) {
+            Some((_, balances, reserves)) => {
+                *balances += i128::from(balance);
+                *reserves += i128::from(reserved);
             }
-            None => net.push(change),
+            None => net.push((account, balance.into(), reserved.into())),
         }
     }
-    net.retain(|change| change.balance != 0 || change.reserved != 0);
-    net.sort_by_key(|change| change.account);
-    net
+    net.retain(|(_, balance, reserved)| *balance != 0 || *reserved != 0);
+    net.sort_by_key(|(account, ..)| *account);
+    let narrow = |(account, balance, reserved): (Id, i128, i128)| {
+        Some(Change { account, balance: i64::try_from(balance).ok()?, reserved: i64::try_from(reserved).ok()? })
+    };
+    net.into_iter().map(narrow).collect()
 }
 
 /// The accounts that a payment within this provider touches.
@@ -189,8 +192,9 @@ pub struct LocalRoute {
 /// through the provider's positions.
 ///
 /// # Errors
-/// [`Code::InsufficientFunds`] when the payer has too little; [`Code::AmountTooLarge`] when another account
-/// would leave the range of 64 bits; [`Code::NoRate`] when the assets differ and there is no exchange.
+/// [`Code::InsufficientFunds`] when the payer has too little, also for a payment to itself;
+/// [`Code::AmountTooLarge`] when another account would leave the range of 64 bits; [`Code::NoRate`] when the amounts
+/// are not of the accounts' assets, or these differ and there is no exchange.
 pub fn local_payment(
     route: &LocalRoute,
     reference: Id,
@@ -206,26 +210,27 @@ pub fn local_payment(
         credit: to.id,
         amount,
     };
+    let is_pair = |from: &Account, to: &Account, amount: Amount| [from.asset, to.asset] == [amount.asset(); 2];
     let (transfers, accounts) = match exchange {
-        None if payer.asset == payee.asset && debit == receive => {
+        None if is_pair(payer, payee, debit) && debit == receive => {
             (vec![transfer(0, payer, payee, debit)], vec![payer, payee])
         }
-        None => return Err(Refusal::new(Code::NoRate, "the provider does not exchange these assets")),
-        Some((source, target)) => (
+        Some((source, target)) if is_pair(payer, source, debit) && is_pair(target, payee, receive) => (
             vec![transfer(0, payer, source, debit), transfer(1, target, payee, receive)],
             vec![payer, source, target, payee],
         ),
+        _ => return Err(Refusal::new(Code::NoRate, "the provider does not exchange these assets")),
     };
-    for change in net_changes(&transfers) {
-        let Some(account) = accounts.iter().find(|account| account.id == change.account) else { continue };
-        if account.allows(change) {
-            continue;
+    // Asked of the payer alone first: a payment to itself changes nothing in the end, and still needs the money.
+    let [paid, _] = transfer(0, payer, payee, debit).changes();
+    if !payer.allows(paid) {
+        return Err(Refusal::unauthorized(Code::InsufficientFunds, "the wallet does not have enough money"));
+    }
+    let too_large = || Refusal::new(Code::AmountTooLarge, "an account cannot hold that much");
+    for change in net_changes(&transfers).ok_or_else(too_large)? {
+        if accounts.iter().any(|account| account.id == change.account && !account.allows(change)) {
+            return Err(too_large());
         }
-        return Err(if account.id == payer.id {
-            Refusal::unauthorized(Code::InsufficientFunds, "the wallet does not have enough money")
-        } else {
-            Refusal::new(Code::AmountTooLarge, "an account cannot hold that much")
-        });
     }
     Ok(transfers)
 }

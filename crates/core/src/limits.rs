@@ -81,7 +81,7 @@ impl Spend {
 ///
 /// # Errors
 /// [`Code::LimitExceeded`] when the window would hold more than the limit, or when the limit counts another
-/// asset than what the receiver gets.
+/// asset than what the payer pays or the receiver gets.
 pub fn reserve(limits: Option<&Limits>, spend: &Spend, debit: Amount, receive: Amount) -> Result<Spend, Refusal> {
     let overflow = |_: AmountError| exceeded("the sum of all payments is too large to be counted", None);
     let debit_after =
@@ -99,7 +99,12 @@ pub fn reserve(limits: Option<&Limits>, spend: &Spend, debit: Amount, receive: A
         ),
     };
     match limits.and_then(|limits| limits.amount) {
-        Some(LimitAmount::Debit(limit)) => fits(limit, debit_after, spend.debit())?,
+        Some(LimitAmount::Debit(limit)) if limit.asset() == debit.asset() => {
+            fits(limit, debit_after, spend.debit())?;
+        }
+        Some(LimitAmount::Debit(limit)) => {
+            return Err(exceeded("the limit counts another asset than the wallet pays in", Some(limit)));
+        }
         Some(LimitAmount::Receive(limit)) => match receive_after {
             Some(after) if after.asset() == limit.asset() => fits(limit, after, spend.receive())?,
             _ => return Err(exceeded("the limit counts another asset than this receiver gets", Some(limit))),

@@ -84,12 +84,16 @@ pub fn price(
         }
     };
     if price.receive.is_zero() {
-        let least = rate.debit_for(receiver.asset.amount(1).unwrap_or(receiver.asset.zero()))?;
-        return Err(Refusal::new(
+        let refusal = Refusal::new(
             Code::AmountTooSmall,
             "non-positive receive amount: the amount is too small to deliver anything",
-        )
-        .with_amount("minSendAmount", least));
+        );
+        // One unit may cost more than any amount can be; then there is no least debit to name.
+        let least = receiver.asset.amount(1).ok().and_then(|unit| rate.debit_for(unit).ok());
+        return Err(match least {
+            Some(least) => refusal.with_amount("minSendAmount", least),
+            None => refusal,
+        });
     }
     if let Some(missing) = receiver.missing()
         && price.receive.value() > missing.value()

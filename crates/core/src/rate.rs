@@ -25,24 +25,45 @@ struct Decimal {
 
 /// Why a rates table cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the rate of {asset} is {text:?}, but must be a positive decimal number of at most 18 digits, such as \"1.36\""
-)]
-pub struct InvalidRate {
-    asset: String,
-    text: String,
+pub enum InvalidRate {
+    /// A rate that is not a number we can compute with.
+    #[error(
+        "the rate of {asset} is {text:?}, but must be a positive decimal number of at most 18 digits, such as \"1.36\""
+    )]
+    Number {
+        /// The asset's code.
+        asset: String,
+        /// What was given, cut off after 40 characters.
+        text: String,
+    },
+    /// The base asset is listed, and not as worth one of itself.
+    #[error("{asset} is the base of all rates, so its own rate is 1, not {text:?}")]
+    Base {
+        /// The base asset's code.
+        asset: String,
+        /// What was given, cut off after 40 characters.
+        text: String,
+    },
 }
 
 impl Rates {
     /// Reads a table: the base asset's code, and for each other asset how much of it one base unit is worth.
     ///
     /// # Errors
-    /// When a rate is not a positive decimal number of at most 18 digits.
+    /// When a rate is not a positive decimal number of at most 18 digits, or the base's own rate is not 1.
     pub fn parse<'a>(base: &str, table: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, InvalidRate> {
-        let mut per_base = BTreeMap::from([(base.to_owned(), Decimal { mantissa: 1, places: 0 })]);
+        const ONE: Decimal = Decimal { mantissa: 1, places: 0 };
+        let mut per_base = BTreeMap::from([(base.to_owned(), ONE)]);
         for (asset, text) in table {
-            let rate = Decimal::parse(text)
-                .ok_or_else(|| InvalidRate { asset: asset.to_owned(), text: text.chars().take(40).collect() })?;
+            let given = || (asset.to_owned(), text.chars().take(40).collect());
+            let Some(rate) = Decimal::parse(text) else {
+                let (asset, text) = given();
+                return Err(InvalidRate::Number { asset, text });
+            };
+            if asset == base && rate != ONE {
+                let (asset, text) = given();
+                return Err(InvalidRate::Base { asset, text });
+            }
             per_base.insert(asset.to_owned(), rate);
         }
         Ok(Self { per_base })

@@ -40,8 +40,8 @@ struct Spent {
 /// Checks everything. Run it on a snapshot ([`crate::Store::snapshot`]).
 ///
 /// Balances follow from transfers; balances of an asset add up to zero; no account holder is below zero; every
-/// payment has moved exactly its money; incoming payments and windows count exactly their payments; no window is
-/// above its limit; no quote was used twice.
+/// payment has moved exactly its money between its two accounts; incoming payments and windows count exactly their
+/// payments; none took in more than its amount; no window is above its limit; no quote was used twice.
 ///
 /// # Errors
 /// When the database fails. What it finds wrong is in the report.
@@ -116,16 +116,25 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
     let payments = tx.all(
         "SELECT p.id, p.access_id, p.window_index, p.incoming_payment_id, p.debit, p.receive, p.sent,
              paid.amount, arrived.amount, p.receive_asset_code, p.debit_asset_code, p.receive_asset_scale,
-             p.debit_asset_scale
+             p.debit_asset_scale, paid.debit_account, payer.account_id, paid.credit_account, arrived.credit_account,
+             payee.account_id
          FROM outgoing_payment p
-         LEFT JOIN ledger_transfer paid ON paid.reference = p.id AND paid.leg = 0
-         LEFT JOIN ledger_transfer arrived ON arrived.reference = p.id AND arrived.leg = 1",
+         LEFT JOIN ledger_transfer paid ON paid.reference = p.id AND paid.leg = 0 AND paid.kind = 'direct'
+         LEFT JOIN ledger_transfer arrived ON arrived.reference = p.id AND arrived.leg = 1 AND arrived.kind = 'direct'
+         LEFT JOIN wallet_address payer ON payer.id = p.wallet_address_id
+         LEFT JOIN incoming_payment i ON i.id = p.incoming_payment_id
+         LEFT JOIN wallet_address payee ON payee.id = i.wallet_address_id",
         &[],
         |row| {
             let (debit, receive) = (row.int(4)?, row.int(5)?);
             let same_asset = row.text(9)? == row.text(10)? && row.int(11)? == row.int(12)?;
-            let arrived = if same_asset { row.opt_int(7)? } else { row.opt_int(8)? };
-            if row.opt_int(7)? != Some(debit) || arrived != Some(receive) || row.int(6)? != debit {
+            // Of one asset, the money arrives with the transfer that pays it.
+            let (arrived, credited) = if same_asset { (7, 15) } else { (8, 16) };
+            let amounts = [(row.opt_int(7)?, debit), (row.opt_int(arrived)?, receive), (Some(row.int(6)?), debit)];
+            let accounts = [(row.opt_id(13)?, row.opt_id(14)?), (row.opt_id(credited)?, row.opt_id(17)?)];
+            if amounts.iter().any(|(moved, due)| *moved != Some(*due))
+                || accounts.iter().any(|(moved, due)| moved.is_none() || moved != due)
+            {
                 unmoved.push(format!("payment {} did not move exactly its money", row.id(0)?));
             }
             let spent = windows.entry((row.id(1)?, row.int(2)?)).or_default();
@@ -138,8 +147,12 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
     report.payments = payments.len() as u64;
     report.faults.append(&mut unmoved);
 
-    tx.all("SELECT id, received FROM incoming_payment", &[], |row| {
+    tx.all("SELECT id, received, incoming FROM incoming_payment", &[], |row| {
         let id = row.id(0)?;
+        let taken = row.int(1)?;
+        if row.opt_int(2)?.is_some_and(|incoming| taken > incoming) {
+            report.faults.push(format!("incoming payment {id} took in more than its amount"));
+        }
         if received.remove(&id).unwrap_or(0) != u128::from(row.unsigned(1)?) {
             report.faults.push(format!("incoming payment {id} counts something else than was paid to it"));
         }
@@ -154,6 +167,15 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
         &[],
         |row| {
             report.faults.push(format!("quote {} is used by a payment that does not name it", row.id(0)?));
+            Ok(())
+        },
+    )?;
+    tx.all(
+        "SELECT p.id FROM outgoing_payment p LEFT JOIN quote q ON q.id = p.quote_id AND q.used_by = p.id
+         WHERE p.quote_id IS NOT NULL AND q.id IS NULL",
+        &[],
+        |row| {
+            report.faults.push(format!("payment {} names a quote that it did not use up", row.id(0)?));
             Ok(())
         },
     )?;

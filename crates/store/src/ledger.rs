@@ -3,7 +3,7 @@
 use crate::columns;
 use crate::{Error, Row, Tx};
 use bursar_core::Id;
-use bursar_core::ledger::{Account, AccountKind, Transfer, net_changes};
+use bursar_core::ledger::{Account, AccountKind, Change, Transfer, net_changes};
 use bursar_types::Asset;
 use jiff::Timestamp;
 
@@ -97,18 +97,52 @@ pub fn transfer(tx: &mut Tx<'_>, transfers: &[Transfer], now: Timestamp) -> Resu
             ],
         )?;
     }
-    for change in net_changes(transfers) {
-        // The bounds keep the sum within 64 bits, since an integer that overflows turns into something else in
-        // one engine and into an error in the other.
-        let least = i64::MIN - change.balance.min(0);
-        let most = i64::MAX - change.balance.max(0);
+    for change in net_changes(transfers).ok_or(NOT_ALLOWED)? {
+        // Only differences that fit 64 bits are computed in SQL, since an integer that overflows turns into
+        // something else in one engine and into an error in the other.
+        let bounds = Bounds::of(change).ok_or(NOT_ALLOWED)?;
         tx.change_one(
-            "an account does not allow the change",
+            GUARD,
             "UPDATE ledger_account SET balance = balance + $2, reserved = reserved + $3
-             WHERE id = $1 AND balance >= $4 AND balance <= $5 AND reserved + $3 >= 0
-                 AND (kind <> 'holder' OR balance + $2 - reserved - $3 >= 0)",
-            &[(&change.account).into(), change.balance.into(), change.reserved.into(), least.into(), most.into()],
+             WHERE id = $1 AND balance >= $4 AND balance <= $5 AND reserved >= $6 AND reserved <= $7
+                 AND (kind <> 'holder' OR balance - reserved >= $8)",
+            &[
+                (&change.account).into(),
+                change.balance.into(),
+                change.reserved.into(),
+                bounds.balance_min.into(),
+                bounds.balance_max.into(),
+                bounds.reserved_min.into(),
+                bounds.reserved_max.into(),
+                bounds.available_min.into(),
+            ],
         )?;
     }
     Ok(())
+}
+
+const GUARD: &str = "an account does not allow the change";
+const NOT_ALLOWED: Error = Error::Guard(GUARD);
+
+/// Between what an account must be for a change to be possible: what [`Account::allows`] says, turned around.
+struct Bounds {
+    balance_min: i64,
+    balance_max: i64,
+    reserved_min: i64,
+    reserved_max: i64,
+    /// Of an account holder's account.
+    available_min: i64,
+}
+
+impl Bounds {
+    /// `None` when no account allows the change.
+    fn of(change: Change) -> Option<Self> {
+        Some(Self {
+            balance_min: i64::MIN - change.balance.min(0),
+            balance_max: i64::MAX - change.balance.max(0),
+            reserved_min: change.reserved.min(0).checked_neg()?,
+            reserved_max: i64::MAX - change.reserved.max(0),
+            available_min: change.reserved.checked_sub(change.balance)?,
+        })
+    }
 }

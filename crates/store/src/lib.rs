@@ -72,6 +72,7 @@ impl Store {
     ///
     /// `locks` names what is about to change: writes that share a key never overlap, on whatever node. If `work`
     /// meets another write all the same it is run again, so it must not change anything outside the transaction.
+    /// Once a statement has failed the write is undone, even if `work` goes on and answers well.
     ///
     /// # Errors
     /// The error of `work`, which is then undone; or that of the database.

@@ -45,11 +45,8 @@ pub fn get(tx: &mut Tx<'_>, access: &Id, window: i64) -> Result<Spend, Error> {
 /// # Errors
 /// [`Error::Guard`] when it has another value by now.
 pub fn put(tx: &mut Tx<'_>, access: &Id, window: i64, before: &Spend, after: &Spend) -> Result<(), Error> {
-    let (code, scale) = match &after.received {
-        Received::Nothing => (None, None),
-        Received::Of(asset) => (Some(asset.code()), Some(asset.scale())),
-        Received::Mixed => (Some(MIXED), None),
-    };
+    let (code_before, scale_before) = stored_asset(&before.received);
+    let (code, scale) = stored_asset(&after.received);
     if before.received == Received::Nothing {
         let inserted = tx.execute(
             "INSERT INTO grant_spend (access_id, window_index, debit_reserved, debit_committed, receive_reserved,
@@ -73,7 +70,8 @@ pub fn put(tx: &mut Tx<'_>, access: &Id, window: i64, before: &Spend, after: &Sp
         "UPDATE grant_spend SET debit_reserved = $3, debit_committed = $4, receive_reserved = $5,
              receive_committed = $6, receive_asset_code = $7, receive_asset_scale = $8
          WHERE access_id = $1 AND window_index = $2 AND debit_reserved = $9 AND debit_committed = $10
-             AND receive_reserved = $11 AND receive_committed = $12",
+             AND receive_reserved = $11 AND receive_committed = $12 AND receive_asset_code = $13
+             AND COALESCE(receive_asset_scale, -1) = $14",
         &[
             access.into(),
             window.into(),
@@ -87,6 +85,17 @@ pub fn put(tx: &mut Tx<'_>, access: &Id, window: i64, before: &Spend, after: &Sp
             before.debit_committed.into(),
             before.receive_reserved.into(),
             before.receive_committed.into(),
+            code_before.into(),
+            scale_before.map_or(-1, i64::from).into(),
         ],
     )
+}
+
+/// The two columns of [`Received`].
+fn stored_asset(received: &Received) -> (Option<&str>, Option<u8>) {
+    match received {
+        Received::Nothing => (None, None),
+        Received::Of(asset) => (Some(asset.code()), Some(asset.scale())),
+        Received::Mixed => (Some(MIXED), None),
+    }
 }

@@ -70,7 +70,9 @@ impl Location {
         match self {
             Self::File(path) => format!("SQLite file {}", path.display()),
             Self::Server(url) => {
-                format!("PostgreSQL at {}", url.rsplit_once('@').map_or("the given URL", |(_, rest)| rest))
+                // A password may stand before the host, or among the parameters after the name.
+                let (named, _) = url.split_once('?').unwrap_or((url, ""));
+                format!("PostgreSQL at {}", named.rsplit_once('@').map_or("the given URL", |(_, rest)| rest))
             }
         }
     }
@@ -155,13 +157,16 @@ impl Conn {
     }
 
     pub(crate) fn tx(&mut self) -> Tx<'_> {
-        Tx { conn: self }
+        Tx { conn: self, failure: None }
     }
 }
 
 /// An open transaction, or a connection that only reads.
 pub struct Tx<'a> {
     conn: &'a mut Conn,
+    /// The first statement's error. One engine lets nothing be done after it and the other does; so that both do the
+    /// same, a write that met one is undone whatever it answers.
+    failure: Option<Error>,
 }
 
 impl Tx<'_> {
@@ -170,10 +175,11 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Error`] says.
     pub fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, Error> {
-        match self.conn {
+        let done = match self.conn {
             Conn::Sqlite(connection) => connection.execute(sql, values),
             Conn::Postgres(connection) => connection.execute(sql, values),
-        }
+        };
+        self.noted(done)
     }
 
     /// Runs a guarded change: it must touch exactly one row, or [`Error::Guard`] names what was expected.
@@ -199,10 +205,11 @@ impl Tx<'_> {
             found.push(read(row)?);
             Ok(())
         };
-        match self.conn {
-            Conn::Sqlite(connection) => connection.query(sql, values, &mut keep)?,
-            Conn::Postgres(connection) => connection.query(sql, values, &mut keep)?,
-        }
+        let done = match self.conn {
+            Conn::Sqlite(connection) => connection.query(sql, values, &mut keep),
+            Conn::Postgres(connection) => connection.query(sql, values, &mut keep),
+        };
+        self.noted(done)?;
         Ok(found)
     }
 
@@ -217,6 +224,15 @@ impl Tx<'_> {
         read: impl FnMut(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         Ok(self.all(sql, values, read)?.into_iter().next())
+    }
+
+    fn noted<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &done
+            && self.failure.is_none()
+        {
+            self.failure = Some(error.clone());
+        }
+        done
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 pub(crate) struct Connection {
     client: Client,
-    /// Prepared statements by the address of their text, which is static.
-    statements: HashMap<usize, Statement>,
+    /// Prepared statements by address and length of their text, which is static.
+    statements: HashMap<(usize, usize), Statement>,
 }
 
 impl Connection {
@@ -52,12 +52,12 @@ impl Connection {
     }
 
     fn prepare(&mut self, sql: &'static str) -> Result<Statement, Error> {
-        let address = sql.as_ptr() as usize;
-        if let Some(statement) = self.statements.get(&address) {
+        let place = (sql.as_ptr() as usize, sql.len());
+        if let Some(statement) = self.statements.get(&place) {
             return Ok(statement.clone());
         }
         let statement = self.client.prepare(sql).map_err(failure)?;
-        self.statements.insert(address, statement.clone());
+        self.statements.insert(place, statement.clone());
         Ok(statement)
     }
 }
@@ -84,7 +84,8 @@ impl ToSql for Value<'_> {
 }
 
 fn failure(error: ::postgres::Error) -> Error {
-    let text = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let text = error.as_db_error().map_or_else(|| format!("{error}{cause}"), ToString::to_string);
     match error.code() {
         Some(code) if *code == SqlState::UNIQUE_VIOLATION => Error::Unique(text),
         Some(code)

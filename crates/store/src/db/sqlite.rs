@@ -51,11 +51,17 @@ impl Connection {
     /// which they first stand in the text.
     fn prepare(&self, sql: &str, values: &[Value<'_>]) -> Result<CachedStatement<'_>, Error> {
         let mut statement = self.0.prepare_cached(sql).map_err(failure)?;
+        let mut used = 0;
         for index in 1..=statement.parameter_count() {
             let number = statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
             let value = number.and_then(|number| values.get(number.checked_sub(1)?));
             let value = value.ok_or_else(|| Error::Corrupt(format!("no value for parameter {index} of {sql}")))?;
             statement.raw_bind_parameter(index, value).map_err(failure)?;
+            used = used.max(number.unwrap_or(0));
+        }
+        // The other engine refuses these too.
+        if used < values.len() {
+            return Err(Error::Corrupt(format!("{} values for the {used} parameters of {sql}", values.len())));
         }
         Ok(statement)
     }

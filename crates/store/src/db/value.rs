@@ -178,8 +178,10 @@ impl Row<'_> {
     }
 }
 
+/// Not `Timestamp::from_microsecond`, which does not reach into the last second that there is.
 fn instant(microseconds: i64) -> Result<Timestamp, Error> {
-    Timestamp::from_microsecond(microseconds).map_err(|error| Error::Corrupt(error.to_string()))
+    let nanoseconds = i32::try_from(microseconds.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+    Timestamp::new(microseconds.div_euclid(1_000_000), nanoseconds).map_err(|error| Error::Corrupt(error.to_string()))
 }
 
 fn array<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], Error> {

@@ -71,6 +71,10 @@ where
     fn run(&mut self, tx: &mut Tx<'_>) -> Verdict {
         let done = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)))
             .unwrap_or_else(|_| Err(E::from(Error::Unavailable("a write panicked".to_owned()))));
+        let done = match (done, tx.failure.take()) {
+            (Ok(_), Some(error)) => Err(E::from(error)),
+            (done, _) => done,
+        };
         let verdict = match &done {
             Ok(_) => Verdict::Keep,
             Err(error) => match error.as_retry() {
@@ -150,19 +154,22 @@ fn write_all(mut conn: Conn, location: &Location, receiver: &Mutex<mpsc::Receive
                 return;
             }
         }
-        if !conn.is_alive() {
-            match Conn::open(location) {
-                Ok(opened) => conn = opened,
-                Err(error) => {
-                    answer_all(&mut group, &error);
-                    continue;
-                }
-            }
+        if let Err(error) = revive(&mut conn, location) {
+            answer_all(&mut group, &error);
+            continue;
         }
         for job in write_group(&mut conn, &mut group) {
-            write_alone(&mut conn, job);
+            write_alone(&mut conn, location, job);
         }
     }
+}
+
+/// Opens the connection again if it was lost.
+fn revive(conn: &mut Conn, location: &Location) -> Result<(), Error> {
+    if !conn.is_alive() {
+        *conn = Conn::open(location)?;
+    }
+    Ok(())
 }
 
 /// Runs a group in one transaction and answers it. Returns the writes that have to be tried again, alone.
@@ -177,10 +184,12 @@ fn write_group(conn: &mut Conn, group: &mut Vec<Box<dyn Job>>) -> Vec<Box<dyn Jo
         }
         Err(error) => {
             let _ = conn.control("ROLLBACK");
-            // Nothing is committed yet, so all of it can be tried again.
             again.append(&mut done);
             again.append(group);
-            if !matches!(error, Failed::Before(ref error) if error.is_retryable()) {
+            // Before the commit nothing is written, so all of it can be tried again. A lost connection is often
+            // found out only now, when the first statement fails on it.
+            let may_retry = |error: &Error| error.is_retryable() || !conn.is_alive();
+            if !matches!(&error, Failed::Before(error) if may_retry(error)) {
                 answer_all(&mut again, error.cause());
             }
         }
@@ -245,9 +254,13 @@ fn in_savepoint(conn: &mut Conn, job: &mut Box<dyn Job>) -> Result<Verdict, Erro
 }
 
 /// Tries a write again that met another one, with a bound.
-fn write_alone(conn: &mut Conn, job: Box<dyn Job>) {
+fn write_alone(conn: &mut Conn, location: &Location, job: Box<dyn Job>) {
     let mut group = vec![job];
     for _ in 0..ATTEMPTS_MAX {
+        if let Err(error) = revive(conn, location) {
+            answer_all(&mut group, &error);
+            return;
+        }
         group = write_group(conn, &mut group);
         if group.is_empty() {
             return;

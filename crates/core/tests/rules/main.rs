@@ -1,0 +1,17 @@
+//! The rules by tables and by properties, in one program so that it links once.
+
+mod access;
+mod continuation;
+mod grant_request;
+mod ids;
+mod incoming;
+mod ledger;
+mod limits;
+mod limits_model;
+mod outgoing;
+mod quote;
+mod rate;
+mod redirect;
+mod refusal;
+mod support;
+mod token;

@@ -1,0 +1,71 @@
+//! Bringing the schema up to date: fresh, again, several at once, and when it cannot be done.
+
+use crate::database::{Database, now, seconds};
+use bursar_store::{Applied, Error, MIGRATIONS, Store, setting};
+
+fn names() -> Vec<&'static str> {
+    MIGRATIONS.iter().map(|(name, _)| *name).collect()
+}
+
+pub fn a_fresh_database_gets_every_version(db: &Database) {
+    let applied = Applied::at(&db.location, now()).expect("it can be migrated");
+    assert_eq!(applied, Applied { applied: names(), version: MIGRATIONS.len() });
+    // It is written down what was applied, and when.
+    assert_eq!(db.number("SELECT COUNT(*) FROM schema_version"), MIGRATIONS.len() as i64);
+    assert_eq!(db.number("SELECT MIN(applied_at) FROM schema_version"), now().as_microsecond());
+    // The tables are there, and the store works.
+    db.write(|tx| setting::put(tx, "name", "value"));
+    assert_eq!(db.read(|tx| setting::get(tx, "name")), Some("value".to_owned()));
+}
+
+pub fn migrating_again_changes_nothing(db: &Database) {
+    db.write(|tx| setting::put(tx, "name", "value"));
+    for _ in 0..2 {
+        let applied = Applied::at(&db.location, seconds(100)).expect("nothing is to be done");
+        assert_eq!(applied, Applied { applied: Vec::new(), version: MIGRATIONS.len() });
+    }
+    assert_eq!(db.number("SELECT MAX(applied_at) FROM schema_version"), now().as_microsecond());
+    assert_eq!(db.number("SELECT COUNT(*) FROM setting"), 1);
+}
+
+pub fn several_nodes_may_start_at_once(db: &Database) {
+    // Threads that begin together, each as a node of its own.
+    let nodes = 6;
+    let start = std::sync::Barrier::new(nodes);
+    let location = &db.location;
+    let applied: Vec<Applied> = std::thread::scope(|scope| {
+        let migrate = || {
+            start.wait();
+            Applied::at(location, now()).expect("every node finds a database it can use")
+        };
+        let threads: Vec<_> = (0..nodes).map(|_| scope.spawn(migrate)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(applied.iter().all(|applied| applied.version == MIGRATIONS.len()), "{applied:?}");
+    // Each version was applied by one of them, and only once.
+    let mut all: Vec<&str> = applied.iter().flat_map(|applied| applied.applied.iter().copied()).collect();
+    all.sort_unstable();
+    assert_eq!(all, names());
+    assert_eq!(db.number("SELECT COUNT(*) FROM schema_version"), MIGRATIONS.len() as i64);
+}
+
+pub fn a_newer_schema_is_refused(db: &Database) {
+    db.store();
+    let newer = MIGRATIONS.len() + 1;
+    db.run(&format!("INSERT INTO schema_version (version, name, applied_at) VALUES ({newer}, 'later', 0)"));
+    let expected = format!("its schema has version {newer}, this program knows {}: use a newer one", MIGRATIONS.len());
+    let opened = Store::open(&db.location, now()).err();
+    assert_eq!(opened, Some(Error::Unavailable(expected.clone())));
+    assert_eq!(Applied::at(&db.location, now()), Err(Error::Unavailable(expected)));
+}
+
+pub fn a_failed_migration_leaves_nothing_behind(db: &Database) {
+    // Something of the same name is in the way of the last table, when all others have been made.
+    db.run("CREATE TABLE signature_nonce (id BIGINT)");
+    let failed = Applied::at(&db.location, now()).expect_err("the table is there");
+    assert!(matches!(failed, Error::Unavailable(_)), "{failed:?}");
+    assert_eq!(db.number("SELECT COUNT(*) FROM schema_version"), 0);
+    db.run("DROP TABLE signature_nonce");
+    // Nothing was left, so nothing else is in the way.
+    assert_eq!(Applied::at(&db.location, now()).map(|applied| applied.applied), Ok(names()));
+}

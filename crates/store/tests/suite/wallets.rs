@@ -1,0 +1,100 @@
+//! Wallet addresses and their keys.
+
+use crate::bank::{ACCOUNT, HOLDER, add_person, asset, holder, wallet};
+use crate::database::{Database, edges_of_time, id, now, seconds};
+use bursar_core::ledger::AccountKind;
+use bursar_store::wallet_address::{self, WalletAddress, WalletKey};
+use bursar_store::{Error, account_holder, ledger};
+
+pub fn wallet_addresses_come_back(db: &Database) {
+    db.write(|tx| {
+        account_holder::insert(tx, &holder(1))?;
+        ledger::open_account(tx, &id(ACCOUNT + 1), AccountKind::Holder, asset("CAD/2"), now())
+    });
+    let [first, last] = edges_of_time();
+    let addresses = [
+        wallet(1, "CAD/2"),
+        WalletAddress {
+            id: id(11),
+            url: "https://bank.example/größer/🦀".to_owned(),
+            public_name: Some("Alice & \"Söhne\"".to_owned()),
+            created_at: first,
+            ..wallet(1, "A.very-long_code/18")
+        },
+        WalletAddress {
+            id: id(12),
+            url: "https://bank.example/x".to_owned(),
+            public_name: Some(String::new()),
+            created_at: last,
+            ..wallet(1, "JPY/0")
+        },
+    ];
+    for address in addresses {
+        let stored = address.clone();
+        db.write(move |tx| wallet_address::insert(tx, &stored));
+        let url = address.url.clone();
+        assert_eq!(db.read(move |tx| wallet_address::by_url(tx, &url)), Some(address.clone()));
+        assert_eq!(db.read(move |tx| wallet_address::by_id(tx, &address.id)), Some(address));
+    }
+    // A deactivated one is still found, and says since when it is.
+    db.run(&format!("UPDATE wallet_address SET deactivated_at = {}", seconds(7).as_microsecond()));
+    let found = db.read(|tx| wallet_address::by_url(tx, "https://bank.example/person-1"));
+    assert_eq!(found, Some(WalletAddress { deactivated_at: Some(seconds(7)), ..wallet(1, "CAD/2") }));
+    assert_eq!(db.read(|tx| wallet_address::by_url(tx, "https://bank.example/Person-1")), None);
+    assert_eq!(db.read(|tx| wallet_address::by_id(tx, &id(99))), None);
+}
+
+pub fn an_address_is_taken_once(db: &Database) {
+    db.write(|tx| add_person(tx, 1, "CAD/2"));
+    let insert = |address: WalletAddress| db.try_write(move |tx| wallet_address::insert(tx, &address));
+    let other = WalletAddress { id: id(11), url: "https://bank.example/other".to_owned(), ..wallet(1, "CAD/2") };
+    assert!(matches!(insert(WalletAddress { url: wallet(1, "CAD/2").url, ..other.clone() }), Err(Error::Unique(_))));
+    assert!(matches!(insert(WalletAddress { id: wallet(1, "CAD/2").id, ..other.clone() }), Err(Error::Unique(_))));
+    // Neither without a person nor without an account.
+    let orphan = insert(WalletAddress { holder: id(HOLDER + 99), ..other.clone() });
+    assert!(matches!(orphan, Err(Error::Unavailable(_))), "{orphan:?}");
+    let orphan = insert(WalletAddress { account: id(ACCOUNT + 99), ..other.clone() });
+    assert!(matches!(orphan, Err(Error::Unavailable(_))), "{orphan:?}");
+    assert_eq!(insert(other), Ok(()));
+}
+
+pub fn keys_come_and_go(db: &Database) {
+    db.write(|tx| {
+        add_person(tx, 1, "CAD/2")?;
+        add_person(tx, 2, "CAD/2")
+    });
+    let key = |kid: &str, byte: u8| WalletKey { kid: kid.to_owned(), x: [byte; 32] };
+    let insert = |number: u64, person: u64, kid: &'static str, byte: u8| {
+        db.try_write(move |tx| {
+            wallet_address::insert_key(tx, &id(number), &wallet(person, "CAD/2").id, &key(kid, byte), now())
+        })
+    };
+    let keys = |person: u64| db.read(move |tx| wallet_address::keys(tx, &wallet(person, "CAD/2").id));
+    let x = |person: u64, kid: &'static str| {
+        let by_id = db.read(move |tx| wallet_address::key(tx, &wallet(person, "CAD/2").id, kid));
+        let by_url = db.read(move |tx| wallet_address::key_at(tx, &wallet(person, "CAD/2").url, kid));
+        assert_eq!(by_id, by_url);
+        by_id
+    };
+    let revoke = |person: u64, kid: &'static str| {
+        db.write(move |tx| wallet_address::revoke_key(tx, &wallet(person, "CAD/2").id, kid, seconds(1)))
+    };
+    assert_eq!(keys(1), []);
+    assert_eq!(insert(1, 1, "b", 1), Ok(()));
+    assert_eq!(insert(2, 1, "a", 2), Ok(()));
+    assert_eq!(insert(3, 2, "a", 3), Ok(()));
+    assert_eq!(keys(1), [key("b", 1), key("a", 2)], "oldest first");
+    assert_eq!((x(1, "a"), x(2, "a"), x(2, "b")), (Some([2; 32]), Some([3; 32]), None));
+    assert!(matches!(insert(4, 1, "a", 4), Err(Error::Unique(_))));
+    // A revoked key is gone at once, and its name may be used again, any number of times.
+    assert!(revoke(1, "a"));
+    assert!(!revoke(1, "a"));
+    assert!(!revoke(1, "c"));
+    assert_eq!((keys(1), x(1, "a"), x(2, "a")), (vec![key("b", 1)], None, Some([3; 32])));
+    for round in 5..8 {
+        assert_eq!(insert(round, 1, "a", round as u8), Ok(()));
+        assert_eq!(x(1, "a"), Some([round as u8; 32]));
+        assert!(revoke(1, "a"));
+    }
+    assert_eq!(x(1, "a"), None);
+}
