@@ -4,9 +4,9 @@ use crate::{App, Clock, Error};
 use bursar_core::access::ClientId;
 use bursar_core::grant::BoundKey;
 use bursar_core::{Code, Refusal};
-use bursar_httpsig::{Jwk, PublicKey};
+use bursar_httpsig::{Jwk, JwkSet, PublicKey};
 use bursar_store::wallet_address;
-use bursar_types::{JsonWebKeySet, WalletAddress, WalletAddressUrl};
+use bursar_types::{WalletAddress, WalletAddressUrl};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -140,9 +140,11 @@ async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, Error> 
     {
         return Ok(set.clone());
     }
-    match app.net.get_json::<JsonWebKeySet>(&format!("{url}/jwks.json")).await {
+    // Keys of other kinds, or broken ones, are passed over: they are not what signs here.
+    match app.net.get_json::<JwkSet>(&format!("{url}/jwks.json")).await {
         Ok(document) => {
-            let set: KeySet = document.keys.iter().filter_map(readable).collect();
+            let keys = document.keys.iter();
+            let set: KeySet = keys.map(|jwk| (jwk.kid().to_owned(), jwk.public_key().to_bytes())).collect();
             let mut sets = app.keys.sets.lock();
             if sets.len() >= SETS_MAX {
                 sets.retain(|_, (at, _)| age(*at) < FRESH);
@@ -157,9 +159,4 @@ async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, Error> 
             _ => Err(rejected(format!("the keys of {url} could not be read: {error}"))),
         },
     }
-}
-
-fn readable(jwk: &bursar_types::JsonWebKey) -> Option<(String, [u8; 32])> {
-    let jwk: Jwk = serde_json::from_value(serde_json::to_value(jwk).ok()?).ok()?;
-    Some((jwk.kid().to_owned(), jwk.public_key().to_bytes()))
 }

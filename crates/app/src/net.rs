@@ -76,8 +76,11 @@ impl Net {
         let url = Url::parse(url).map_err(|_| FetchError::Forbidden("not an URL"))?;
         self.check(&url)?;
         let turn = self.turn(url.host_str().unwrap_or_default())?;
-        let _turn = turn.try_acquire().map_err(|_| FetchError::Busy)?;
-        let answer = Clock::within(TIMEOUT, self.read(url)).await.ok_or(FetchError::Unreachable)?;
+        let asked = async {
+            let _turn = turn.acquire().await.map_err(|_| FetchError::Busy)?;
+            self.read(url).await
+        };
+        let answer = Clock::within(TIMEOUT, asked).await.ok_or(FetchError::Unreachable)?;
         serde_json::from_slice(&answer?).map_err(|_| FetchError::Unreadable("the answer is not the expected JSON"))
     }
 

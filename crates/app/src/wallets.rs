@@ -41,6 +41,12 @@ pub async fn keys(app: &App, url: &str) -> Result<Vec<Jwk>, Error> {
     keys.into_iter().map(jwk).collect::<Result<_, _>>().map_err(|error| Error::Internal(error.to_string()))
 }
 
+/// The name of a wallet address as a decentralised identifier (did:web method): host and path, joined by colons.
+pub fn did(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    format!("did:web:{}", rest.replace(':', "%3A").replace('/', ":"))
+}
+
 /// Finds an active wallet address of this provider by how a client spells it.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use bursar_app::callers::{self, Caller};
 use bursar_app::idempotent::IdempotencyKey;
 use bursar_app::refusals::{Code, Refusal};
 use bursar_app::{App, Error};
-use bursar_httpsig::{ParsedSignature, PublicKey};
+use bursar_httpsig::{Failure, ParsedSignature, PublicKey};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -93,11 +93,28 @@ impl Raw {
         })
     }
 
+    fn as_signed(&self) -> bursar_httpsig::Request<'_> {
+        bursar_httpsig::Request {
+            method: self.method.as_str(),
+            target_uri: &self.target_uri,
+            headers: &self.headers,
+            body: Some(&self.body),
+        }
+    }
+
+    /// Checks whatever can be told of a signature without its key, so that nobody makes us fetch keys for nothing.
+    ///
+    /// # Errors
+    /// When the signature is not acceptable for this request and time.
+    pub fn check(&self, app: &App, signature: &ParsedSignature, words: Wording) -> Result<(), WebError> {
+        let checked = signature.check(&self.as_signed(), &app.config.signatures, app.clock.wire_seconds());
+        checked.map(|_| ()).map_err(|failure| self.rejected(app, signature, &failure, words))
+    }
+
     /// Verifies one of the request's signatures, and accepts its nonce once.
     ///
     /// # Errors
-    /// When the signature is not acceptable for this request, key and time. In development the details show
-    /// what the server thinks was to be signed.
+    /// When the signature is not acceptable for this request, key and time.
     pub async fn verify(
         &self,
         app: &App,
@@ -105,26 +122,22 @@ impl Raw {
         key: &PublicKey,
         words: Wording,
     ) -> Result<(), WebError> {
-        let request = bursar_httpsig::Request {
-            method: self.method.as_str(),
-            target_uri: &self.target_uri,
-            headers: &self.headers,
-            body: Some(&self.body),
-        };
-        let now = app.clock.wire_seconds();
-        match bursar_httpsig::verify(signature, &request, key, &app.config.signatures, now) {
+        let (policy, now) = (&app.config.signatures, app.clock.wire_seconds());
+        match bursar_httpsig::verify(signature, &self.as_signed(), key, policy, now) {
             Ok(verified) => match verified.nonce {
                 Some(nonce) => Ok(callers::use_nonce(app, &key.to_bytes(), &nonce, words.rejected).await?),
                 None => Ok(()),
             },
-            Err(failure) => {
-                let refusal = (words.rejected)(failure.to_string());
-                let base = app.config.development.then(|| signature.signature_base(&request).ok()).flatten();
-                Err(match base {
-                    Some(base) => refusal.with("signatureBase", base).into(),
-                    None => refusal.into(),
-                })
-            }
+            Err(failure) => Err(self.rejected(app, signature, &failure, words)),
+        }
+    }
+
+    /// The refusal of a signature. In development its details show what the server thinks was to be signed.
+    fn rejected(&self, app: &App, signature: &ParsedSignature, failure: &Failure, words: Wording) -> WebError {
+        let refusal = (words.rejected)(failure.to_string());
+        match signature.signature_base(&self.as_signed()) {
+            Ok(base) if app.config.development => refusal.with("signatureBase", base).into(),
+            _ => refusal.into(),
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) async fn request(State(app): State<Arc<App>>, raw: Raw) -> Result<Jso
     let asked: GrantRequest = raw.json(Code::InvalidRequest)?;
     let signature =
         signatures.first().ok_or_else(|| Error::refused(Code::ClientUnsigned, "the request is not signed"))?;
+    raw.check(&app, signature, AUTH)?;
     let client = match &asked.client {
         ClientRef::Jwk(named) => keys::client_with(&named.jwk, signature.key_id())?,
         ClientRef::Address(address) => keys::client_at(&app, address, signature.key_id()).await?,
