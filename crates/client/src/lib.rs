@@ -87,6 +87,10 @@
 //!
 //! Open Payments 1.3; GNAP (RFC 9635, RFC 9767); HTTP Message Signatures (RFC 9421); Digest Fields (RFC 9530).
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod access;
 mod builder;
 mod callback;

@@ -1,5 +1,6 @@
 //! What goes wrong, and what to do next.
 
+use super::output::note;
 use bursar_client::{BuildError, CallbackError, Error, Refusal};
 use owo_colors::OwoColorize;
 use std::fmt;
@@ -34,6 +35,11 @@ impl Failure {
         Self { advice: Some(advice.into()), ..self }
     }
 
+    /// What went wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// A file or folder that cannot be used.
     pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
         Self::new(format!("{what}: {error}"))
@@ -41,9 +47,9 @@ impl Failure {
 
     /// Tells it on standard error, and gives the exit code.
     pub fn tell(&self) -> ExitCode {
-        anstream::eprintln!("{} {}", "error:".red().bold(), self.message);
+        note(format_args!("{} {}", "error:".red().bold(), self.message));
         if let Some(advice) = &self.advice {
-            anstream::eprintln!("{} {advice}", " next:".cyan().bold());
+            note(format_args!("{} {advice}", " next:".cyan().bold()));
         }
         ExitCode::from(if self.is_usage { 2 } else { 1 })
     }

@@ -2,7 +2,7 @@
 
 use super::failure::{Done, Failure};
 use super::grant_request::{self, Request};
-use super::output::{Out, access, instant, limits, rows, warn};
+use super::output::{Out, access, instant, limits, rows, say, warn};
 use super::state::{Record, StateFolder};
 use bursar_client::{Clock, Error, IssuedGrant};
 use bursar_types::{AccessItem, Amount, LimitAmount, SpentAmounts};
@@ -60,13 +60,18 @@ pub async fn run(grant: Grant, out: Out) -> Done {
 fn list(state: &StateFolder, out: Out) -> Done {
     let mut grants = Vec::new();
     for name in state.names()? {
-        let (_, record) = state.open(&name)?;
-        grants.push((name, record));
+        match state.read(&name) {
+            Ok(Some(record)) => grants.push((name, record)),
+            // Ended by another process a moment ago.
+            Ok(None) => {}
+            // The others are worth showing all the same.
+            Err(failure) => warn(failure.message()),
+        }
     }
     let result: Vec<_> = grants.iter().map(|(name, record)| summary(name, record)).collect();
     out.result(&result, || {
         if grants.is_empty() {
-            println!("There are no grants yet. Ask an account holder for one: bursar grant request --help");
+            say("There are no grants yet. Ask an account holder for one: bursar grant request --help");
             return;
         }
         let mut table = Table::new();
@@ -75,7 +80,7 @@ fn list(state: &StateFolder, out: Out) -> Done {
             let may: Vec<_> = record.grant.access().iter().map(limits).collect();
             table.add_row([name.as_str(), record.payer.id.as_str(), &may.join("\n")]);
         }
-        println!("{}", table.trim_fmt());
+        say(table.trim_fmt());
     });
     Ok(())
 }
@@ -106,7 +111,7 @@ async fn show(named: &Named, out: Out) -> Done {
     result["spent"] = json!(spent);
     result["left"] = json!(left);
     out.result(&result, || {
-        anstream::println!("{}", named.name.bold());
+        say(named.name.bold());
         let amount = |amount: Option<Amount>| amount.map_or_else(|| "nothing".to_owned(), |amount| amount.to_string());
         let mut lines = vec![
             ("payer", record.payer.id.clone()),
@@ -174,8 +179,8 @@ async fn rotate(named: &Named, out: Out) -> Done {
     held.write(&Record { grant: grant.save().await, ..record })?;
     let result = json!({ "name": named.name, "tokenExpiresAt": token.expires_at() });
     out.result(&result, || match token.expires_at() {
-        Some(at) => println!("{} has a new access token, which expires on {}.", named.name, instant(at)),
-        None => println!("{} has a new access token.", named.name),
+        Some(at) => say(format_args!("{} has a new access token, which expires on {}.", named.name, instant(at))),
+        None => say(format_args!("{} has a new access token.", named.name)),
     });
     Ok(())
 }
@@ -194,7 +199,7 @@ async fn revoke(named: &Named, out: Out) -> Done {
     }
     held.remove()?;
     out.result(&json!({ "name": named.name, "revoked": true }), || {
-        println!("{} has ended: nothing more can be paid with it.", named.name);
+        say(format_args!("{} has ended: nothing more can be paid with it.", named.name));
     });
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::client::Identity;
 use super::failure::{Done, Failure};
-use super::output::{Out, access, limits, rows, warn};
+use super::output::{Out, access, limits, rows, say, warn};
 use super::state::{Record, StateFolder, name_of};
 use bursar_client::{
     CallbackListener, Clock, Duration, Error, Grant, GrantRequest, IssuedGrant, OutgoingAccess, PendingGrant,
@@ -112,9 +112,16 @@ pub async fn ask(request: Request, out: Out, send: impl FnOnce(&str)) -> Done {
     };
     let granted = client.grants().request(&payer.auth_server, grant_request).await;
     let grant = match granted {
-        Ok(Grant::Pending(pending)) => {
+        Ok(Grant::Pending(mut pending)) => {
             send(pending.redirect());
-            decided(pending, &way, Duration::from_secs(u64::from(request.wait) * 60)).await?
+            match decided(&mut pending, &way, Duration::from_secs(u64::from(request.wait) * 60)).await {
+                Ok(grant) => grant,
+                Err(failure) => {
+                    // Nobody waits for a decision any more, so none should be made. If one was, this does no harm.
+                    let _ = pending.cancel().await;
+                    return Err(failure);
+                }
+            }
         }
         Ok(Grant::Issued(grant)) => grant,
         Err(error) => return Err(known.explain(&client, error).await),
@@ -133,11 +140,11 @@ pub async fn ask(request: Request, out: Out, send: impl FnOnce(&str)) -> Done {
         "access": record.grant.access(), "file": held.path(),
     });
     out.result(&result, || {
-        anstream::println!("{} as {}.", "Granted, and kept".green().bold(), held.name.bold());
+        say(format_args!("{} as {}.", "Granted, and kept".green().bold(), held.name.bold()));
         for item in record.grant.access() {
             rows(&[("payer", record.payer.id.clone()), ("may do", access(item)), ("may pay", limits(item))]);
         }
-        anstream::println!("\nPay with it: bursar pay --grant {} --to <wallet address> --amount 5.00", held.name);
+        say(format_args!("\nPay with it: bursar pay --grant {} --to <wallet address> --amount 5.00", held.name));
     });
     Ok(())
 }
@@ -190,12 +197,10 @@ enum Way {
 
 fn send_to_consent_page(url: &str, open: bool, out: Out) {
     if out.is_json() {
-        println!("{}", json!({ "redirect": url }));
+        say(json!({ "redirect": url }));
     } else if !open {
-        anstream::println!(
-            "The account holder decides on this page. Please open it in a browser:\n\n  {}\n",
-            url.bold()
-        );
+        let page = url.bold();
+        say(format_args!("The account holder decides on this page. Please open it in a browser:\n\n  {page}\n"));
     }
     if open {
         match open_browser(url) {
@@ -208,7 +213,7 @@ fn send_to_consent_page(url: &str, open: bool, out: Out) {
     out.remark("Waiting for the decision …");
 }
 
-async fn decided(mut pending: PendingGrant, way: &Way, at_most: Duration) -> Done<IssuedGrant> {
+async fn decided(pending: &mut PendingGrant, way: &Way, at_most: Duration) -> Done<IssuedGrant> {
     let Way::Callback(callback) = way else { return Ok(pending.poll(at_most).await?) };
     loop {
         match pending.finish(&callback.wait(at_most).await?).await {

@@ -1,7 +1,7 @@
 //! `bursar interval`: repeating intervals, explained.
 
 use super::failure::{Done, Failure};
-use super::output::{Out, instant};
+use super::output::{Out, instant, say};
 use bursar_types::{Interval as Repeating, Window};
 use clap::Args;
 use jiff::Timestamp;
@@ -27,7 +27,8 @@ Examples:
   bursar interval R/2025-01-31T00:00:00Z/P1M --at 2025-02-28T12:00:00Z --json
       {\"index\":1,\"window\":[\"2025-02-28T00:00:00Z\",\"2025-03-31T00:00:00Z\"]}")]
 pub struct Interval {
-    /// The interval: R, the number of windows unless they are without end, / start / length of a window.
+    /// The interval: R and the number of windows (no number: without end), the start, the length of a window; such as
+    /// R3/2025-05-20T13:00:00Z/P1M.
     #[arg(value_name = "INTERVAL")]
     text: String,
     /// Tell the window that holds this instant, such as 2025-06-01T00:00:00Z.
@@ -71,7 +72,7 @@ pub fn run(command: &Interval, out: Out) -> Done {
             let count = command.count.unwrap_or_else(|| default_count(&interval, out));
             let windows = listed(&interval, at, count);
             let told: Vec<_> = windows.iter().map(|window| Told::from(Some(*window))).collect();
-            out.result(&told, || anstream::print!("{}", explain(&interval, at, &windows)));
+            out.result(&told, || say(explain(&interval, at, &windows).trim_end()));
         }
     }
     Ok(())

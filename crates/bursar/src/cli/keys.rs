@@ -1,7 +1,7 @@
 //! `bursar keys`: the key pair of an app.
 
 use super::failure::{Done, Failure};
-use super::output::Out;
+use super::output::{Out, say};
 use super::state;
 use bursar_client::generate_key;
 use clap::{Args, Subcommand};
@@ -62,7 +62,7 @@ pub fn run(keys: Keys, out: Out) -> Done {
     out.remark(&format!("The private key is in {}, which only you can read.", path.display()));
     out.remark(&format!("Its name (key id) is {}. This is the public key, to be published:", jwk.kid()));
     let public = serde_json::to_string(&jwk).map_err(|error| Failure::new(error.to_string()))?;
-    out.result(&json!({ "file": path, "kid": jwk.kid(), "jwk": jwk }), || println!("{public}"));
+    out.result(&json!({ "file": path, "kid": jwk.kid(), "jwk": jwk }), || say(public));
     Ok(())
 }
 

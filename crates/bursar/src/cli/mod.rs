@@ -94,7 +94,7 @@ mod command_lines {
         check(&format!("{ask} --interval R0/2025-04-22T08:00:00Z/P1D"), false);
         check(&format!("{ask} --actions create,fly"), false);
         check(&format!("{ask} --poll --callback http://localhost:1"), false);
-        check("grant list --state /tmp/x", true);
+        check("grant list --state folder", true);
         check("grant show alice", true);
         check("grant rotate", false);
         check("grant revoke alice", true);

@@ -4,6 +4,8 @@ use bursar_types::{AccessItem, LimitAmount};
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use std::fmt;
+use std::io::Write;
 
 /// Where results go: standard output, as text or as JSON. What is said along the way goes to standard error.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +28,7 @@ impl Out {
     pub fn result(self, value: &impl Serialize, text: impl FnOnce()) {
         if self.json {
             // Values made of strings, numbers and lists can always be written.
-            println!("{}", serde_json::to_string(value).unwrap_or_default());
+            say(serde_json::to_string(value).unwrap_or_default());
         } else {
             text();
         }
@@ -35,14 +37,34 @@ impl Out {
     /// A remark for people, which programs do not get.
     pub fn remark(self, text: &str) {
         if !self.json {
-            anstream::eprintln!("{text}");
+            note(text);
         }
+    }
+}
+
+/// A line on standard output; colours only for terminals. A reader that has gone away wants no more of it, so that this
+/// is no failure.
+pub fn say(line: impl fmt::Display) {
+    if cfg!(test) {
+        // What goes past this macro is not held back by the test harness.
+        println!("{line}");
+    } else {
+        let _ = writeln!(anstream::stdout(), "{line}");
+    }
+}
+
+/// A line on standard error; colours only for terminals.
+pub fn note(line: impl fmt::Display) {
+    if cfg!(test) {
+        eprintln!("{line}");
+    } else {
+        let _ = writeln!(anstream::stderr(), "{line}");
     }
 }
 
 /// Something to be careful about.
 pub fn warn(text: &str) {
-    anstream::eprintln!("{} {text}", "warning:".yellow().bold());
+    note(format_args!("{} {text}", "warning:".yellow().bold()));
 }
 
 /// Prints lines of a name and a value, the values below one another. Values of several lines are indented.
@@ -51,7 +73,7 @@ pub fn rows(rows: &[(&str, String)]) {
     for (name, value) in rows {
         for (index, line) in value.lines().enumerate() {
             let name = if index == 0 { *name } else { "" };
-            anstream::println!("  {}  {line}", format!("{name:width$}").dimmed());
+            say(format_args!("  {}  {line}", format!("{name:width$}").dimmed()));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::client::Known;
 use super::failure::{Done, Failure};
 use super::grant::{left, mandate};
 use super::grant_request::example;
-use super::output::{Out, instant, rows};
+use super::output::{Out, instant, rows, say};
 use super::state::StateFolder;
 use bursar_client::{
     AuthenticatedClient, Duration, Error, GrantRequest, IncomingAccess, NewIncomingPayment, NewOutgoingPayment,
@@ -67,6 +67,10 @@ pub async fn run(pay: Pay, out: Out) -> Done {
     }
     let created = match payments.create(&record.payer, new).await {
         Ok(created) => created,
+        Err(error @ (Error::Network(_) | Error::InvalidResponse { .. })) => {
+            return Err(Failure::new(format!("it is not known whether the payment was made: {error}"))
+                .advise(format!("see what was spent before you pay again: bursar grant show {name}")));
+        }
         Err(error) => return Err(record.client.explain(&client, error).await),
     };
     let spent = SpentAmounts {
@@ -131,7 +135,7 @@ fn tell(
     mandate: &AccessItem,
     spent: &SpentAmounts,
 ) {
-    anstream::println!("{} to {}.", format!("Paid {}", payment.sent_amount).green().bold(), receiver.id.bold());
+    say(format_args!("{} to {}.", format!("Paid {}", payment.sent_amount).green().bold(), receiver.id.bold()));
     let mut lines = vec![
         ("from", payer.id.clone()),
         ("debited", payment.debit_amount.to_string()),

@@ -2,6 +2,7 @@
 
 use super::client::Known;
 use super::failure::{Done, Failure};
+use super::output::{note, warn};
 use bursar_client::SavedGrant;
 use bursar_types::WalletAddress;
 use clap::Args;
@@ -106,18 +107,27 @@ impl StateFolder {
             return Err(unknown(&self.names()?));
         }
         let held = self.hold(name)?;
-        let text = match fs::read(&held.path) {
+        match self.read(name)? {
+            Some(record) => Ok((held, record)),
+            // Another process has ended it while this one waited.
+            None => Err(unknown(&self.names()?)),
+        }
+    }
+
+    /// Reads a grant to look at it, without holding it: its token may be exchanged meanwhile. `None` if there is none.
+    pub fn read(&self, name: &str) -> Done<Option<Record>> {
+        let path = self.grants()?.join(format!("{name}.json"));
+        let text = match fs::read(&path) {
             Ok(text) => text,
-            // Another process has ended it meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(unknown(&self.names()?)),
-            Err(error) => return Err(Failure::io(format_args!("{} cannot be read", held.path.display()), &error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::io(format_args!("{} cannot be read", path.display()), &error)),
         };
         // Where the fault is, but not what stands there: it is secret.
         let record = serde_json::from_slice(&text).map_err(|error| {
-            let (path, line) = (held.path.display(), error.line());
+            let (path, line) = (path.display(), error.line());
             Failure::new(format!("{path} is damaged at line {line}")).advise("remove the file, and ask for a new grant")
         })?;
-        Ok((held, record))
+        Ok(Some(record))
     }
 
     fn hold(&self, name: &str) -> Done<Held> {
@@ -152,7 +162,7 @@ impl Held {
         move |grant| {
             let record = Record { grant: grant.clone(), ..record.clone() };
             if write_record(&path, &record).is_err() {
-                super::output::warn(&format!(
+                warn(&format!(
                     "the grant's new token cannot be written to {}; the grant can no longer be used with this program",
                     path.display()
                 ));
@@ -212,7 +222,7 @@ fn lock(path: &Path) -> io::Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            anstream::eprintln!("Another bursar is working with this grant; waiting until it is done …");
+            note("Another bursar is working with this grant; waiting until it is done …");
             file.lock()?;
         }
         Err(TryLockError::Error(error)) => return Err(error),
