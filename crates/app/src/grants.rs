@@ -49,7 +49,7 @@ pub async fn request(app: &App, request: GrantRequest, client: KnownClient) -> R
         .write(vec![LockKey::of(&id)], move |tx| {
             let mut grant = asked.clone();
             for (item, id) in items.iter().zip(&ids) {
-                grant.access.push(checked(tx, item, *id, now)?);
+                grant.access.push(checked(tx, item, *id)?);
             }
             if let Some(subject) = &subject {
                 grant.subject = Some(wallets::find(tx, subject, |reason| invalid("subject", &reason))?.url);
@@ -81,12 +81,12 @@ fn invalid(field: &str, reason: &str) -> Error {
 }
 
 /// Checks an item against the wallet address that it names.
-fn checked(tx: &mut Tx<'_>, item: &AccessItem, id: Id, now: Timestamp) -> Result<GrantedAccess, Error> {
+fn checked(tx: &mut Tx<'_>, item: &AccessItem, id: Id) -> Result<GrantedAccess, Error> {
     let wallet = match item.identifier() {
         Some(identifier) => Some(wallets::find(tx, identifier, |reason| invalid("identifier", &reason))?),
         None => None,
     };
-    rule::check_item(item, wallet.as_ref().map(|wallet| wallet.asset), now)?;
+    rule::check_item(item, wallet.as_ref().map(|wallet| wallet.asset))?;
     Ok(GrantedAccess {
         id,
         resource: item.resource_type(),
