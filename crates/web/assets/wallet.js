@@ -3,7 +3,6 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);
   if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) continue;
   const parts = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
-  if (at.getTime() % 60000 !== 0) parts.second = "2-digit";
   time.title = time.textContent;
   time.textContent = new Intl.DateTimeFormat("en-GB", parts).format(at).replace(" at ", " ");
 }

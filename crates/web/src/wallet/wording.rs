@@ -39,10 +39,10 @@ pub(super) struct Moment {
 }
 
 impl Moment {
+    /// To the minute, since this is read by people; programs find the exact instant beside it.
     pub(super) fn new(at: Timestamp) -> Self {
         let utc = at.to_zoned(TimeZone::UTC);
-        let seconds = if at.subsec_nanosecond() == 0 && utc.second() == 0 { "" } else { ":%S%.f" };
-        Self { text: utc.strftime(&format!("%-d %B %Y %H:%M{seconds} UTC")).to_string(), iso: at.to_string() }
+        Self { text: utc.strftime("%-d %B %Y %H:%M UTC").to_string(), iso: at.to_string() }
     }
 }
 
@@ -161,8 +161,8 @@ mod tests {
             assert_eq!((moment.text.as_str(), moment.iso.as_str()), (text, iso));
         }
         check("2025-05-20T13:00:00Z", "20 May 2025 13:00 UTC", "2025-05-20T13:00:00Z");
-        check("2025-05-02T00:00:09+02:00", "1 May 2025 22:00:09 UTC", "2025-05-01T22:00:09Z");
-        check("2025-05-20T13:00:00.25Z", "20 May 2025 13:00:00.25 UTC", "2025-05-20T13:00:00.25Z");
+        check("2025-05-02T00:00:09+02:00", "1 May 2025 22:00 UTC", "2025-05-01T22:00:09Z");
+        check("2025-05-20T13:00:00.25Z", "20 May 2025 13:00 UTC", "2025-05-20T13:00:00.25Z");
     }
 
     fn item(resource: ResourceType, actions: &[Action]) -> Item {
