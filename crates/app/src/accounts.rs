@@ -53,8 +53,10 @@ pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
     if new.password.is_empty() || new.password.len() > PASSWORD_LENGTH_MAX {
         return Err(Error::refused(Code::InvalidResourceRequest, "the password must have 1 to 200 characters"));
     }
-    if new.public_name.as_ref().is_some_and(|name| name.chars().count() > 100) {
-        return Err(Error::refused(Code::InvalidResourceRequest, "publicName has more than 100 characters"));
+    let unfit = |name: &String| name.chars().count() > 100 || name.chars().any(char::is_control);
+    if new.public_name.as_ref().is_some_and(unfit) {
+        let text = "publicName has more than 100 characters, or control characters";
+        return Err(Error::refused(Code::InvalidResourceRequest, text));
     }
     new.asset.amount(new.balance).map_err(|error| Error::refused(Code::InvalidResourceRequest, error.to_string()))?;
     let password_hash = hash_password(app, new.password.clone()).await?;
@@ -212,6 +214,7 @@ pub async fn revoke_key(app: &App, name: &str, kid: &str) -> Result<(), Error> {
 
 async fn hash_password(app: &App, password: String) -> Result<String, Error> {
     let salt: [u8; 16] = app.random.bytes();
+    let _turn = app.passwords.acquire().await.map_err(|error| Error::Internal(error.to_string()))?;
     let work = move || {
         Argon2::default()
             .hash_password_with_salt(password.as_bytes(), &salt)
@@ -222,7 +225,8 @@ async fn hash_password(app: &App, password: String) -> Result<String, Error> {
 }
 
 /// Whether a password belongs to a hash. Takes the same time for a wrong one.
-pub(crate) async fn verify_password(password: String, hash: String) -> bool {
+pub(crate) async fn verify_password(app: &App, password: String, hash: String) -> bool {
+    let Ok(_turn) = app.passwords.acquire().await else { return false };
     let work = move || {
         PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
     };

@@ -59,11 +59,11 @@ pub async fn create(
     let made = app
         .store
         .write(Vec::new(), move |tx| {
+            let wallet = wallets::find(tx, &ask.wallet_address, unknown_wallet)?;
+            access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
             if let Some(used) = memory.recall(tx)? {
                 return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
             }
-            let wallet = wallets::find(tx, &ask.wallet_address, unknown_wallet)?;
-            access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
             let create = rule::Create {
                 id,
                 wallet_address: wallet.id,

@@ -1,5 +1,6 @@
 //! The keys of clients: those of our own wallet addresses from the database, those of others over the network.
 
+use crate::net::FetchError;
 use crate::{App, Clock, Error};
 use bursar_core::access::ClientId;
 use bursar_core::grant::BoundKey;
@@ -15,12 +16,31 @@ use std::time::{Duration, Instant};
 const FRESH: Duration = Duration::from_secs(60);
 /// How long it is believed while that server cannot be reached.
 const STALE_MAX: Duration = Duration::from_secs(3600);
+/// How long a server that could not be reached is not asked again.
+const FAILURE_REMEMBERED: Duration = Duration::from_secs(2);
 const SETS_MAX: usize = 2048;
 
 /// Key sets of clients at other servers, cached with a bound.
 #[derive(Default)]
 pub struct RemoteKeys {
     sets: Mutex<HashMap<String, (Instant, KeySet)>>,
+    failures: Mutex<HashMap<String, Instant>>,
+}
+
+impl RemoteKeys {
+    /// Forgets what is cached, so that key sets are read again.
+    pub fn forget(&self) {
+        self.sets.lock().clear();
+        self.failures.lock().clear();
+    }
+}
+
+/// Why there is no key set.
+enum NoSet {
+    /// The server cannot be asked just now.
+    Unknown(FetchError),
+    /// There is none, or it is no key set.
+    Gone(FetchError),
 }
 
 type KeySet = Vec<(String, [u8; 32])>;
@@ -38,6 +58,12 @@ pub struct KnownClient {
 
 fn rejected(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::refused(Code::ClientRejected, text)
+}
+
+/// The refusal while a client's keys cannot be looked at: not its fault, and not the end of its key.
+fn unavailable(url: &str, error: &FetchError) -> Error {
+    let text = format!("the keys of {url} cannot be read just now ({error}): try again in a moment");
+    Error::refused(Code::KeysUnavailable, text)
 }
 
 /// Finds the client with this wallet address, and its key with this name.
@@ -68,10 +94,16 @@ pub async fn client_at(app: &App, address: &str, kid: &str) -> Result<KnownClien
     if !app.config.development && !url.is_public() {
         return Err(rejected("client: a wallet address begins with https:// and has no port"));
     }
-    let set = remote_set(app, url.as_str(), true).await?;
+    let set = remote_set(app, url.as_str(), true).await.map_err(|none| match none {
+        NoSet::Unknown(error) => unavailable(url.as_str(), &error),
+        NoSet::Gone(error) => rejected(format!("the keys of {url} could not be read: {error}")),
+    })?;
     let x = set.iter().find(|(name, _)| name == kid).map(|(_, x)| *x).ok_or_else(no_key)?;
     let document = app.net.get_json::<WalletAddress>(url.as_str()).await;
-    let name = document.ok().and_then(|document| document.public_name).map(|name| name.chars().take(100).collect());
+    let name = document
+        .ok()
+        .and_then(|document| document.public_name)
+        .map(|name| name.chars().filter(|c| !c.is_control()).take(100).collect());
     Ok(KnownClient { id: ClientId::WalletAddress(url.to_string()), name, key: BoundKey { kid: kid.to_owned(), x } })
 }
 
@@ -112,10 +144,10 @@ pub async fn require_current(
             let (url, kid) = (url.clone(), key.kid.clone());
             app.store.read(move |tx| wallet_address::key_at(tx, &url, &kid).map_err(Error::from)).await?
         } else {
-            // A server that cannot be reached does not revoke its clients' keys.
             match remote_set(app, url, false).await {
                 Ok(set) => set.iter().find(|(kid, _)| *kid == key.kid).map(|(_, x)| *x),
-                Err(_) => Some(key.x),
+                Err(NoSet::Gone(_)) => None,
+                Err(NoSet::Unknown(error)) => return Err(unavailable(url, &error)),
             }
         };
         if current != Some(key.x) {
@@ -131,7 +163,7 @@ fn is_local(app: &App, url: &str) -> bool {
 
 /// The keys at another server's wallet address. `fresh`: an unknown key may have been added just now, so a set
 /// is only believed for a moment.
-async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, Error> {
+async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, NoSet> {
     let cached = app.keys.sets.lock().get(url).cloned();
     let age = |at: Instant| Clock::real_instant().saturating_duration_since(at);
     let believe = if fresh { Duration::from_secs(1) } else { FRESH };
@@ -140,8 +172,11 @@ async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, Error> 
     {
         return Ok(set.clone());
     }
+    let failed_lately = app.keys.failures.lock().get(url).is_some_and(|at| age(*at) < FAILURE_REMEMBERED);
+    let asked =
+        if failed_lately { Err(FetchError::Unreachable) } else { app.net.get_json(&format!("{url}/jwks.json")).await };
     // Keys of other kinds, or broken ones, are passed over: they are not what signs here.
-    match app.net.get_json::<JwkSet>(&format!("{url}/jwks.json")).await {
+    match asked as Result<JwkSet, FetchError> {
         Ok(document) => {
             let keys = document.keys.iter();
             let set: KeySet = keys.map(|jwk| (jwk.kid().to_owned(), jwk.public_key().to_bytes())).collect();
@@ -154,9 +189,21 @@ async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, Error> 
             }
             Ok(set)
         }
-        Err(error) => match cached {
-            Some((at, set)) if !fresh && age(at) < STALE_MAX => Ok(set),
-            _ => Err(rejected(format!("the keys of {url} could not be read: {error}"))),
-        },
+        // A server that cannot be reached for a while does not revoke its clients' keys.
+        Err(error) if error.may_pass() => {
+            let mut failures = app.keys.failures.lock();
+            failures.retain(|_, at| age(*at) < FAILURE_REMEMBERED);
+            if failures.len() < SETS_MAX {
+                failures.entry(url.to_owned()).or_insert_with(Clock::real_instant);
+            }
+            match cached {
+                Some((at, set)) if !fresh && age(at) < STALE_MAX => Ok(set),
+                _ => Err(NoSet::Unknown(error)),
+            }
+        }
+        Err(error) => {
+            app.keys.sets.lock().remove(url);
+            Err(NoSet::Gone(error))
+        }
     }
 }

@@ -55,7 +55,12 @@ pub struct App {
     pub net: net::Net,
     /// Key sets of clients at other servers.
     pub keys: keys::RemoteKeys,
+    /// Turns at hashing passwords, which takes much memory and time.
+    passwords: tokio::sync::Semaphore,
 }
+
+/// Most passwords that are hashed at the same time.
+const PASSWORDS_MAX: usize = 4;
 
 impl App {
     /// A provider from its parts.
@@ -64,7 +69,8 @@ impl App {
     /// When the network client cannot be set up.
     pub fn new(config: Config, store: Store, clock: Clock, random: Random, secret: Secret) -> Result<Self, Error> {
         let net = net::Net::new(config.development)?;
-        Ok(Self { config, store, clock, random, secret, net, keys: keys::RemoteKeys::default() })
+        let passwords = tokio::sync::Semaphore::new(PASSWORDS_MAX);
+        Ok(Self { config, store, clock, random, secret, net, keys: keys::RemoteKeys::default(), passwords })
     }
 
     /// The present, and a new id made in it.

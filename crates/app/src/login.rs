@@ -27,37 +27,36 @@ pub struct LoggedIn {
     pub name: String,
 }
 
-/// Checks name and password, and begins a session; its token for the cookie.
+/// Checks name and password, and begins a session; its token for the cookie. Attempts are counted by name and, if it
+/// is known, by the address that they come from.
 ///
 /// # Errors
 /// [`Code::Unauthenticated`] when they do not fit, [`Code::TooManyRequests`] after too many failures.
 pub async fn log_in(app: &App, name: &str, password: &str, address: &str) -> Result<String, Error> {
     let now = app.clock.now();
     let since = now - FAILURES_COUNTED_FOR;
-    let subjects = [format!("name:{name}"), format!("address:{address}")];
+    let mut subjects = vec![(format!("name:{name}"), FAILURES_PER_NAME_MAX)];
+    if !address.is_empty() {
+        subjects.push((format!("address:{address}"), FAILURES_PER_ADDRESS_MAX));
+    }
     let (wanted, checked) = (name.to_owned(), subjects.clone());
-    let (holder, by_name, by_address) = app
+    // Every attempt counts as failed until it has succeeded, so that many at once get no further than one by one.
+    let holder = app
         .store
-        .read(move |tx| {
-            let holder = account_holder::by_name(tx, &wanted)?;
-            let by_name = session::failures(tx, &checked[0], since)?;
-            let by_address = session::failures(tx, &checked[1], since)?;
-            Ok::<_, Error>((holder, by_name, by_address))
+        .write(Vec::new(), move |tx| {
+            for (subject, most) in &checked {
+                if session::failures(tx, subject, since)? >= *most {
+                    let text = "too many failed attempts: wait 15 minutes, then try again";
+                    return Err(Error::refused(Code::TooManyRequests, text));
+                }
+                session::count_failure(tx, subject, since, now)?;
+            }
+            account_holder::by_name(tx, &wanted).map_err(Error::from)
         })
         .await?;
-    if by_name >= FAILURES_PER_NAME_MAX || by_address >= FAILURES_PER_ADDRESS_MAX {
-        let text = "too many failed attempts: wait 15 minutes, then try again";
-        return Err(Error::refused(Code::TooManyRequests, text));
-    }
     let hash = holder.as_ref().map_or(NOBODY, |holder| holder.password_hash.as_str());
-    let right = verify_password(password.chars().take(200).collect(), hash.to_owned()).await;
+    let right = verify_password(app, password.chars().take(200).collect(), hash.to_owned()).await;
     let Some(holder) = holder.filter(|_| right) else {
-        app.store
-            .write(Vec::new(), move |tx| {
-                subjects.iter().try_for_each(|subject| session::count_failure(tx, subject, since, now))
-            })
-            .await
-            .map_err(|error: bursar_store::Error| Error::from(error))?;
         return Err(Error::refused(Code::Unauthenticated, "name and password do not fit together"));
     };
     let token = URL_SAFE_NO_PAD.encode(app.random.bytes::<32>());
@@ -65,7 +64,10 @@ pub async fn log_in(app: &App, name: &str, password: &str, address: &str) -> Res
     let until = now.saturating_add(app.config.session_lifetime).unwrap_or(now);
     app.store
         .write(Vec::new(), move |tx| {
-            session::forget_failures(tx, &subjects[0])?;
+            for (subject, _) in &subjects {
+                session::uncount_failure(tx, subject)?;
+            }
+            session::forget_failures(tx, &subjects[0].0)?;
             session::insert(tx, &hash, &holder.id, now, until).map_err(Error::from)
         })
         .await?;

@@ -46,6 +46,17 @@ pub enum FetchError {
     Busy,
 }
 
+impl FetchError {
+    /// Whether asking again later may help.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable | Self::Busy => true,
+            Self::Status(status) => *status >= 500 || *status == 429,
+            Self::Forbidden(_) | Self::Unreadable(_) => false,
+        }
+    }
+}
+
 impl Net {
     /// A network client; in development http and private addresses are allowed.
     ///

@@ -71,17 +71,7 @@ pub async fn create(
     let locks = app.store.read(move |tx| locks(tx, &looked_up, &spelled, &wanted)).await?;
     let memory = Memory::of(app, caller.client.to_string(), key, now);
     let ask = Ask { id, wallet, priced, metadata, rates: app.config.rates.clone(), base, now };
-    app.store
-        .write(locks, move |tx| {
-            if let Some(used) = memory.recall(tx)? {
-                return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
-            }
-            let made = pay(tx, &caller, &ask)?;
-            let answer = serde_json::to_string(&made).map_err(|error| Error::Internal(error.to_string()))?;
-            memory.remember(tx, &id, &answer)?;
-            Ok(made)
-        })
-        .await
+    app.store.write(locks, move |tx| pay(tx, &caller, &ask, &memory)).await
 }
 
 /// Everything the payment is about to change: the grant's counter, the quote, the receiver, and the accounts
@@ -112,16 +102,49 @@ fn locks(tx: &mut Tx<'_>, caller: &Caller, wallet: &str, priced: &Priced) -> Res
     Ok(locks)
 }
 
-/// Loads, decides, and writes the plan down.
-fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
-    let now = ask.now;
+/// Loads, decides, and writes the plan down. Of several items that allow paying from this wallet the first counts whose
+/// limits allow this payment.
+fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
     let wallet = wallets::find(tx, &ask.wallet, unknown_wallet)?;
-    let access = access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
+    access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
     require_live(tx, caller)?;
-    let (receiver, receiver_url, price, quote) = priced(tx, caller, access, ask, &wallet)?;
-    let window = limits::window_index(access.limits.as_ref(), now)?;
+    if let Some(used) = memory.recall(tx)? {
+        return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
+    }
+    let mut refused = None;
+    for item in access::allowing(&caller.access, RESOURCE, Action::Create, &wallet.url) {
+        match decide(tx, caller, item, ask, &wallet) {
+            Ok(decided) => {
+                let made = write(tx, decided, ask, &wallet)?;
+                let answer = serde_json::to_string(&made).map_err(|error| Error::Internal(error.to_string()))?;
+                memory.remember(tx, &ask.id, &answer)?;
+                return Ok(made);
+            }
+            Err(Error::Refused(refusal)) => refused = refused.or(Some(refusal)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| access::insufficient(RESOURCE, Action::Create)).into())
+}
+
+/// A payment that is allowed, and what it was decided on.
+struct Decided {
+    plan: rule::Plan,
+    spent: Spend,
+    receiver: bursar_core::incoming::IncomingPayment,
+}
+
+fn decide(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    access: &GrantedAccess,
+    ask: &Ask,
+    wallet: &WalletAddress,
+) -> Result<Decided, Error> {
+    let (receiver, receiver_url, price, quote) = priced(tx, caller, access, ask, wallet)?;
+    let window = limits::window_index(access.limits.as_ref(), ask.now)?;
     let spent = spend::get(tx, &access.id, window)?;
-    let route = route(tx, &wallet, &receiver.wallet_address)?;
+    let route = route(tx, wallet, &receiver.wallet_address)?;
     let loaded = Loaded { access, spend: &spent, window, receiver: &receiver, route: &route };
     let create = rule::Create {
         id: ask.id,
@@ -132,18 +155,28 @@ fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask) -> Result<OutgoingPaymentWit
         price,
         metadata: ask.metadata.clone(),
     };
-    let plan = rule::create_local(&loaded, create, now)?;
+    let plan = rule::create_local(&loaded, create, ask.now)?;
+    Ok(Decided { plan, spent, receiver })
+}
 
-    outgoing_payment::insert(tx, &plan.payment)?;
-    spend::put(tx, &access.id, window, &spent, &plan.spend)?;
-    ledger::transfer(tx, &plan.transfers, now)?;
+fn write(
+    tx: &mut Tx<'_>,
+    decided: Decided,
+    ask: &Ask,
+    wallet: &WalletAddress,
+) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
+    let Decided { plan, spent, receiver } = decided;
+    let payment = &plan.payment;
+    outgoing_payment::insert(tx, payment)?;
+    spend::put(tx, &payment.access, payment.window, &spent, &plan.spend)?;
+    ledger::transfer(tx, &plan.transfers, ask.now)?;
     incoming_payment::update(tx, &receiver, &plan.receiver)?;
-    if let Some(quote) = &quote {
+    if let Some(quote) = &payment.quote {
         quote::set_used(tx, quote, &ask.id)?;
     }
     let (debit, receive) = plan.spend.amounts(wallet.asset);
     Ok(OutgoingPaymentWithSpentAmounts {
-        payment: wire(&ask.base, &plan.payment, wallet.url)?,
+        payment: wire(&ask.base, payment, wallet.url.clone())?,
         grant_spent_debit_amount: debit,
         grant_spent_receive_amount: receive,
     })

@@ -35,11 +35,11 @@ pub async fn create(app: &App, caller: Caller, ask: CreateQuote, key: Option<Ide
     let memory = Memory::of(app, caller.client.to_string(), key, now);
     app.store
         .write(Vec::new(), move |tx| {
+            let wallet = wallets::find(tx, &ask.wallet_address, unknown_wallet)?;
+            access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
             if let Some(used) = memory.recall(tx)? {
                 return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
             }
-            let wallet = wallets::find(tx, &ask.wallet_address, unknown_wallet)?;
-            access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
             let receiver = receiver.clone()?;
             let payment = receivers::load(tx, &receiver.id)?;
             let rate = rates.between(wallet.asset, payment.asset)?;

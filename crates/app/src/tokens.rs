@@ -4,7 +4,7 @@ use crate::{App, Error, grants};
 use bursar_core::access::GrantedAccess;
 use bursar_core::grant::{BoundKey, State};
 use bursar_core::secret::Purpose;
-use bursar_core::token::{Rotation, State as TokenState, Token};
+use bursar_core::token::{ROTATION_GRACE, Rotation, State as TokenState, Token};
 use bursar_core::{Code, Id, TokenHash, access::ClientId};
 use bursar_store::{LockKey, grant, token};
 use bursar_types::{AccessToken, RotateResponse};
@@ -114,11 +114,26 @@ pub async fn rotate(app: &App, id: Id) -> Result<RotateResponse, Error> {
     Ok(RotateResponse { access_token: wire(app, &token, &access, now) })
 }
 
-/// Ends a token. Harmless when repeated; its grant lives on, but only its client's continuation can end that.
+/// Ends a token, and one that replaced it just now. Harmless when repeated; its grant lives on, but only its client's continuation can end that.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn revoke(app: &App, id: Id) -> Result<(), Error> {
     let now = app.clock.now();
-    app.store.write(vec![LockKey::of(&id)], move |tx| token::revoke(tx, &id, now).map_err(Error::from)).await
+    app.store
+        .write(vec![LockKey::of(&id)], move |tx| {
+            // A client that lost the answer to a rotation only knows the old token: what replaced it ends as well.
+            let mut next = Some(id);
+            while let Some(id) = next {
+                next = match token::by_id(tx, &id)?.map(|token| token.state) {
+                    Some(TokenState::Rotated { successor, at }) if now.duration_since(at) <= ROTATION_GRACE => {
+                        Some(successor)
+                    }
+                    _ => None,
+                };
+                token::revoke(tx, &id, now)?;
+            }
+            Ok(())
+        })
+        .await
 }

@@ -26,7 +26,7 @@ pub struct Serve {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4000", env = "BURSAR_LISTEN")]
     listen: SocketAddr,
-    /// URL under which clients reach this server [default: http://localhost:<port> in the sandbox]
+    /// URL under which clients reach this server [default: http://localhost and the port, in the sandbox]
     #[arg(long, value_name = "URL", env = "BURSAR_PUBLIC_URL")]
     public_url: Option<String>,
     #[command(flatten)]

@@ -74,6 +74,16 @@ pub fn require<'a>(
         .ok_or_else(|| insufficient(resource, action))
 }
 
+/// All items that allow `action` on a resource of the wallet address, in the order in which they were granted.
+pub fn allowing<'a>(
+    access: &'a [GrantedAccess],
+    resource: ResourceType,
+    action: Action,
+    wallet_address: &str,
+) -> impl Iterator<Item = &'a GrantedAccess> {
+    access.iter().filter(move |item| item.allows(resource, action, wallet_address))
+}
+
 /// Whether the caller may read resources of the wallet address, and whose.
 ///
 /// # Errors

@@ -11,6 +11,8 @@ use url::Url;
 
 /// Most access items in one request (protocol: one for each type of resource).
 pub const ACCESS_ITEMS_MAX: usize = 3;
+/// How long after an approval the client may come for its token, at least.
+pub const FETCH_TIME: SignedDuration = SignedDuration::from_mins(5);
 const NONCE_LENGTH_MAX: usize = 512;
 const URI_LENGTH_MAX: usize = 2048;
 
@@ -149,6 +151,9 @@ fn check_finish(uri: &str, nonce: &str) -> Result<(), Refusal> {
     if uri.len() > URI_LENGTH_MAX {
         return invalid("interact.finish.uri is longer than 2048 characters");
     }
+    if uri.chars().any(char::is_control) {
+        return invalid("interact.finish.uri has control characters");
+    }
     let Ok(url) = Url::parse(uri) else { return invalid("interact.finish.uri is not an URL") };
     if !matches!(url.scheme(), "http" | "https") {
         return invalid("interact.finish.uri must begin with https:// or http://");
@@ -223,9 +228,16 @@ pub enum Undecidable {
 }
 
 impl Grant {
-    /// Whether nobody decided, or the client did not come back, in time.
+    /// Whether nobody decided, or the client did not come back, in time. After an approval the client has some
+    /// minutes of its own.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        matches!(self.state, State::Pending | State::Approved { .. }) && now >= self.expires_at
+        match self.state {
+            State::Pending => now >= self.expires_at,
+            State::Approved { at, .. } => {
+                now >= self.expires_at.max(at.saturating_add(FETCH_TIME).unwrap_or(Timestamp::MAX))
+            }
+            State::Denied { .. } | State::Issued { .. } | State::Ended { .. } => false,
+        }
     }
 
     /// A person's decision: the state after it.

@@ -15,6 +15,8 @@ pub enum Code {
     ClientUnsigned,
     /// 400 `invalid_client`: the key is unknown or revoked, or the signature does not verify.
     ClientRejected,
+    /// 503 `keys_unavailable`: the client's key set cannot be read just now.
+    KeysUnavailable,
     /// 401 `invalid_continuation`: no such continuation, or not with this token.
     InvalidContinuation,
     /// 404 `invalid_continuation`: the interaction reference is not this grant's.
@@ -78,6 +80,7 @@ impl Code {
         match self {
             Self::InvalidRequest | Self::InvalidResourceRequest => "invalid_request",
             Self::ClientUnsigned | Self::ClientRejected => "invalid_client",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::InvalidContinuation | Self::UnknownInteractRef => "invalid_continuation",
             Self::RequestDenied => "request_denied",
             Self::TooFast => "too_fast",

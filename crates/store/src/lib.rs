@@ -44,7 +44,7 @@ pub struct Store {
 struct Readers {
     location: Location,
     idle: Mutex<Vec<Conn>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     inline: bool,
 }
 
@@ -62,7 +62,7 @@ impl Store {
             readers: Arc::new(Readers {
                 location: location.clone(),
                 idle: Mutex::new(vec![conn]),
-                turns: Semaphore::new(READERS_MAX),
+                turns: Arc::new(Semaphore::new(READERS_MAX)),
                 inline,
             }),
         })
@@ -124,17 +124,19 @@ impl Store {
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let closed = |_| Error::Unavailable("the database is closed".to_owned());
-        let turn = self.readers.turns.acquire().await.map_err(closed)?;
+        let turn = self.readers.turns.clone().acquire_owned().await.map_err(closed)?;
         let readers = self.readers.clone();
-        let read = move || readers.with_conn(work);
-        let done = if self.readers.inline {
+        // The turn ends with the work, also when nobody waits for its answer any more.
+        let read = move || {
+            let _turn = turn;
+            readers.with_conn(work)
+        };
+        if self.readers.inline {
             read()
         } else {
             let failed = |error: tokio::task::JoinError| Err(E::from(Error::Unavailable(error.to_string())));
             tokio::task::spawn_blocking(read).await.unwrap_or_else(failed)
-        };
-        drop(turn);
-        done
+        }
     }
 }
 

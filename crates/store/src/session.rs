@@ -80,6 +80,15 @@ pub fn count_failure(tx: &mut Tx<'_>, subject: &str, since: Timestamp, now: Time
     Ok(())
 }
 
+/// Takes one attempt back that has succeeded after all.
+///
+/// # Errors
+/// When the database fails.
+pub fn uncount_failure(tx: &mut Tx<'_>, subject: &str) -> Result<(), Error> {
+    let sql = "UPDATE login_failure SET failures = failures - 1 WHERE subject = $1 AND failures > 0";
+    tx.execute(sql, &[subject.into()]).map(|_| ())
+}
+
 /// Forgets failed log-ins of a subject that has logged in.
 ///
 /// # Errors

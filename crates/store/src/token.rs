@@ -54,13 +54,13 @@ pub fn set_rotated(tx: &mut Tx<'_>, id: &Id, successor: &Id, now: Timestamp) -> 
     )
 }
 
-/// Revokes a token, if it is active.
+/// Revokes a token, also one that was rotated.
 ///
 /// # Errors
 /// When the database fails.
 pub fn revoke(tx: &mut Tx<'_>, id: &Id, now: Timestamp) -> Result<(), Error> {
     tx.execute(
-        "UPDATE access_token SET state = 'revoked', ended_at = $2 WHERE id = $1 AND state = 'active'",
+        "UPDATE access_token SET state = 'revoked', ended_at = $2 WHERE id = $1 AND state IN ('active', 'rotated')",
         &[id.into(), now.into()],
     )?;
     Ok(())

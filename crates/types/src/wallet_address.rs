@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 use url::Url;
 
+const LENGTH_MAX: usize = 2048;
+
 /// The URL of a wallet address in canonical form: lower case, without a trailing slash, query, fragment or
 /// user-info.
 ///
@@ -36,7 +38,7 @@ impl WalletAddressUrl {
     /// # Errors
     /// When the text is not an http(s) URL, or carries a query, a fragment or user-info.
     pub fn parse(text: &str) -> Result<Self, InvalidWalletAddress> {
-        if text.len() > 2048 {
+        if text.len() > LENGTH_MAX {
             return Err(InvalidWalletAddress::TooLong);
         }
         let not_an_url = || InvalidWalletAddress::NotAnUrl(text.chars().take(80).collect());
@@ -63,7 +65,9 @@ impl WalletAddressUrl {
         let path = url.path().trim_end_matches('/');
         let path = if path.is_empty() { "/.well-known/pay" } else { path };
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Ok(Self(format!("{}://{host}{port}{path}", url.scheme()).to_ascii_lowercase()))
+        let canonical = format!("{}://{host}{port}{path}", url.scheme()).to_ascii_lowercase();
+        // Percent-encoding makes text longer.
+        if canonical.len() > LENGTH_MAX { Err(InvalidWalletAddress::TooLong) } else { Ok(Self(canonical)) }
     }
 
     /// The canonical URL.

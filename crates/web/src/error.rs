@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bursar_app::Error;
 use bursar_app::refusals::Code;
+use bursar_app::{Error, StoreError};
 use bursar_types::{ErrorBody, ErrorDetail};
 
 /// What a handler fails with.
@@ -39,6 +39,7 @@ pub fn status(code: Code) -> StatusCode {
         UnknownInteractRef | UnknownToken | NotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Conflict | IdempotencyConflict => StatusCode::CONFLICT,
+        KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
     }
@@ -54,17 +55,33 @@ impl IntoResponse for WebError {
                     details: refusal.details,
                 };
                 let mut response = (status(refusal.code), Json(ErrorBody { error: detail })).into_response();
-                if refusal.code == Code::TooManyRequests {
-                    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("900"));
+                let wait = match refusal.code {
+                    Code::TooManyRequests => Some("900"),
+                    Code::KeysUnavailable => Some("5"),
+                    _ => None,
+                };
+                if let Some(seconds) = wait {
+                    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
                 }
                 response
             }
-            Error::Store(error @ (bursar_app::StoreError::Retry(_) | bursar_app::StoreError::Unavailable(_))) => {
+            Error::Store(error @ (StoreError::Retry(_) | StoreError::Unavailable(_))) => {
                 tracing::error!("the database did not answer: {error}");
                 let text = "the server cannot reach its database just now: try again in a moment";
                 let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text);
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
                 response
+            }
+            Error::Store(StoreError::Unfit(text)) => {
+                tracing::info!("a value was refused by the database: {text}");
+                let text = "a value in this request cannot be stored: it has characters that no text should have";
+                failure(StatusCode::BAD_REQUEST, "invalid_request", text)
+            }
+            Error::Store(StoreError::Unknown(text)) => {
+                tracing::error!("a commit has an unknown outcome: {text}");
+                let text = "it may have been done or not: look before repeating it, or repeat it with the same \
+                            Idempotency-Key";
+                failure(StatusCode::INTERNAL_SERVER_ERROR, "outcome_unknown", text)
             }
             error @ (Error::Store(_) | Error::Internal(_)) => {
                 tracing::error!("a request failed inside: {error}");

@@ -1,6 +1,6 @@
 //! The HTTP surfaces: wallet addresses, authorization server, resource server, people's pages, sandbox.
 //!
-//! Handlers read a request, call one use case, and write its answer; they hold no rules. [`request`] keeps the
+//! Handlers read a request, call one use case, and write its answer; they hold no rules. `request` keeps the
 //! bytes as received until the signature over them is verified, [`error`] is the one place that turns refusals
 //! into statuses.
 

@@ -2,7 +2,8 @@
 
 use crate::error::WebError;
 use axum::body::{Body, Bytes};
-use axum::extract::FromRequest;
+use axum::extract::{FromRequest, FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use bursar_app::callers::{self, Caller};
 use bursar_app::idempotent::IdempotencyKey;
@@ -43,6 +44,18 @@ async fn read(body: Body) -> Result<Bytes, WebError> {
     axum::body::to_bytes(body, BODY_BYTES_MAX)
         .await
         .map_err(|_| Error::refused(Code::TooLarge, "the request body is incomplete or larger than 65536 bytes").into())
+}
+
+/// A part of the path that names something. Text that cannot be decoded names nothing, like any unknown name.
+pub struct Named(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(name.map(|Path(name)| name).unwrap_or_default()))
+    }
 }
 
 /// How a surface words its refusals of signatures.

@@ -1,7 +1,7 @@
 //! The sandbox API, for app developers' own automated tests. See `docs/sandbox.md`.
 
 use crate::error::WebError;
-use crate::request::Raw;
+use crate::request::{Named, Raw};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
@@ -90,7 +90,7 @@ async fn create_account(State(app): State<Arc<App>>, raw: Raw) -> Result<(Status
     Ok((StatusCode::CREATED, Json(accounts::create(&app, new).await?.into())))
 }
 
-async fn get_account(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Account>, WebError> {
+async fn get_account(State(app): State<Arc<App>>, Named(name): Named) -> Result<Json<Account>, WebError> {
     Ok(Json(accounts::get(&app, &name).await?.into()))
 }
 
@@ -100,7 +100,7 @@ struct Fund {
     value: Value,
 }
 
-async fn fund(State(app): State<Arc<App>>, Path(name): Path<String>, raw: Raw) -> Result<Json<Account>, WebError> {
+async fn fund(State(app): State<Arc<App>>, Named(name): Named, raw: Raw) -> Result<Json<Account>, WebError> {
     let ask: Fund = raw.json(Code::InvalidResourceRequest)?;
     Ok(Json(accounts::fund(&app, &name, ask.value.read()?).await?.into()))
 }
@@ -118,7 +118,7 @@ struct Added {
 
 async fn add_key(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Named(name): Named,
     raw: Raw,
 ) -> Result<(StatusCode, Json<Added>), WebError> {
     let AddKey { jwk } = raw.json(Code::InvalidResourceRequest)?;

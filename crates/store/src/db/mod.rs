@@ -31,6 +31,12 @@ pub enum Error {
     /// A row cannot be read as what it should be.
     #[error("a stored value cannot be read: {0}")]
     Corrupt(String),
+    /// A value that the database cannot hold, such as text with a NUL.
+    #[error("a value cannot be stored: {0}")]
+    Unfit(String),
+    /// The commit was asked for, and its answer did not come: it may be written or not.
+    #[error("the outcome of a commit is unknown: {0}")]
+    Unknown(String),
     /// The database cannot be reached, or failed.
     #[error("the database failed: {0}")]
     Unavailable(String),
@@ -74,6 +80,15 @@ impl Location {
                 let (named, _) = url.split_once('?').unwrap_or((url, ""));
                 format!("PostgreSQL at {}", named.rsplit_once('@').map_or("the given URL", |(_, rest)| rest))
             }
+        }
+    }
+
+    /// Most writes in one commit: the server keeps only 64 savepoints of a connection where others can see them
+    /// cheaply.
+    pub(crate) fn writes_per_commit_max(&self) -> usize {
+        match self {
+            Self::File(_) => WRITES_PER_COMMIT_MAX,
+            Self::Server(_) => WRITES_PER_COMMIT_MAX.min(64),
         }
     }
 
@@ -245,9 +260,13 @@ pub(crate) fn while_migrating<T>(
         // The file's one writer at a time is lock enough: a migration is a write transaction.
         Conn::Sqlite(_) => work(conn),
         Conn::Postgres(_) => {
+            // Another node may take its time.
+            conn.control("SET lock_timeout = 0")?;
+            conn.control("SET statement_timeout = 0")?;
             conn.control("SELECT pg_advisory_lock(7309737901)")?;
             let done = work(conn);
             conn.control("SELECT pg_advisory_unlock(7309737901)")?;
+            conn.control(postgres::TIME_OUTS)?;
             done
         }
     }

@@ -3,8 +3,15 @@
 use super::{Error, LockKey, Row, Value};
 use ::postgres::error::SqlState;
 use ::postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
-use ::postgres::{Client, NoTls, Statement};
+use ::postgres::{Client, Config, NoTls, Statement};
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// A node that is cut off must not hold its locks for long, nor a lost server hold a node.
+pub(crate) const TIME_OUTS: &str =
+    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) struct Connection {
     client: Client,
@@ -14,7 +21,15 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn open(url: &str) -> Result<Self, Error> {
-        let client = Client::connect(url, NoTls).map_err(failure)?;
+        let mut config: Config = url.parse().map_err(failure)?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIME_MAX);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE_MAX);
+        }
+        let mut client = config.connect(NoTls).map_err(failure)?;
+        client.batch_execute(TIME_OUTS).map_err(failure)?;
         Ok(Self { client, statements: HashMap::new() })
     }
 
@@ -88,10 +103,15 @@ fn failure(error: ::postgres::Error) -> Error {
     let text = error.as_db_error().map_or_else(|| format!("{error}{cause}"), ToString::to_string);
     match error.code() {
         Some(code) if *code == SqlState::UNIQUE_VIOLATION => Error::Unique(text),
+        // Class 22 is about data, 54000 about its size.
+        Some(code) if code.code().starts_with("22") || *code == SqlState::PROGRAM_LIMIT_EXCEEDED => Error::Unfit(text),
         Some(code)
             if matches!(
                 *code,
-                SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED | SqlState::LOCK_NOT_AVAILABLE
+                SqlState::QUERY_CANCELED
+                    | SqlState::T_R_SERIALIZATION_FAILURE
+                    | SqlState::T_R_DEADLOCK_DETECTED
+                    | SqlState::LOCK_NOT_AVAILABLE
             ) =>
         {
             Error::Retry(text)

@@ -137,20 +137,21 @@ impl Queue {
         E: From<Error> + AsRetry + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        let gone = || E::from(Error::Unavailable("the writer has stopped".to_owned()));
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Write { locks, work, result: None, reply });
-        self.sender.send(job).await.map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        let stopped = || "the writer has stopped".to_owned();
+        self.sender.send(job).await.map_err(|_| Error::Unavailable(stopped()))?;
+        answer.await.unwrap_or_else(|_| Err(Error::Unknown(stopped()).into()))
     }
 }
 
 fn write_all(mut conn: Conn, location: &Location, receiver: &Mutex<mpsc::Receiver<Box<dyn Job>>>) {
-    let mut group = Vec::with_capacity(WRITES_PER_COMMIT_MAX);
+    let most = location.writes_per_commit_max();
+    let mut group = Vec::with_capacity(most);
     loop {
         {
             let mut receiver = receiver.lock();
-            if receiver.blocking_recv_many(&mut group, WRITES_PER_COMMIT_MAX) == 0 {
+            if receiver.blocking_recv_many(&mut group, most) == 0 {
                 return;
             }
         }
@@ -190,7 +191,7 @@ fn write_group(conn: &mut Conn, group: &mut Vec<Box<dyn Job>>) -> Vec<Box<dyn Jo
             // found out only now, when the first statement fails on it.
             let may_retry = |error: &Error| error.is_retryable() || !conn.is_alive();
             if !matches!(&error, Failed::Before(error) if may_retry(error)) {
-                answer_all(&mut again, error.cause());
+                answer_all(&mut again, &error.told());
             }
         }
     }
@@ -206,9 +207,11 @@ enum Failed {
 }
 
 impl Failed {
-    fn cause(&self) -> &Error {
+    /// What callers are told.
+    fn told(&self) -> Error {
         match self {
-            Self::Before(error) | Self::Committing(error) => error,
+            Self::Before(error) => error.clone(),
+            Self::Committing(error) => Error::Unknown(error.to_string()),
         }
     }
 }

@@ -205,8 +205,11 @@ impl Database {
 /// Threads that are kept at work.
 pub struct Held<'a> {
     database: &'a Database,
-    held: Vec<(Sender<()>, Waiting<'a, Result<(), Error>>)>,
+    held: Vec<HeldWriter<'a>>,
 }
+
+/// What lets it go on, and its answer.
+type HeldWriter<'a> = (Sender<()>, Waiting<'a, Result<(), Error>>);
 
 impl Held<'_> {
     /// Lets one of the threads go on: it commits, and takes all that waits in the queue as one group.

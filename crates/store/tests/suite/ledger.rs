@@ -295,13 +295,13 @@ pub fn a_refused_transfer_changes_nothing(db: &Database) {
 /// What SQL refuses is what [`Account::allows`] refuses, at every edge.
 pub fn the_store_allows_what_the_rules_allow(db: &Database) {
     with_accounts(db);
-    let edges = [MIN, MIN + 1, -1, 0, 1, 50, MAX - 1, MAX];
-    let values = [0, 1, 49, 50, 51, VALUE_MAX - 1, VALUE_MAX];
+    let edges = [MIN, -1, 0, 50, MAX - 1, MAX];
+    let values = [0, 1, 50, 51, VALUE_MAX];
     let mut reference = 1_000;
     let accounts: Vec<(u64, i64, i64)> = [ALICE, ISSUER]
         .into_iter()
         .flat_map(|number| edges.into_iter().map(move |balance| (number, balance)))
-        .flat_map(|(number, balance)| [0, 1, 50, MAX].into_iter().map(move |reserved| (number, balance, reserved)))
+        .flat_map(|(number, balance)| [0, 50, MAX].into_iter().map(move |reserved| (number, balance, reserved)))
         .filter(|(number, balance, reserved)| {
             // What cannot be stored in the first place.
             *number != ALICE || balance.checked_sub(*reserved).is_some_and(|left| left >= 0)

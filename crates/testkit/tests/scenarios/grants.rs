@@ -180,6 +180,19 @@ async fn denied_and_expired() {
 }
 
 #[tokio::test]
+async fn an_approval_in_the_last_moment_counts() {
+    let (world, provider, app, wallet) = start().await;
+    let access = json!([outgoing(&wallet, json!({}))]);
+    let pending = app.request(&provider, access.clone(), Some(TestApp::interact())).await.expect(200);
+    world.advance("PT9M59S");
+    let finish = provider.approve(text(&pending["interact"]["redirect"])).await.expect("an URL");
+    let reference = check_redirect(&finish, &pending, &provider.app.config.auth_url());
+    world.advance("PT4M");
+    let (uri, token) = continuation(&pending);
+    app.post(&uri, Some(&token), &json!({ "interact_ref": reference })).await.expect(200);
+}
+
+#[tokio::test]
 async fn cancelling_ends_everything() {
     let (_world, provider, app, wallet) = start().await;
     let grant = app.mandate(&provider, &wallet, json!({ "debitAmount": cad(100) })).await;

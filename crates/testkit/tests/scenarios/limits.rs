@@ -106,6 +106,35 @@ async fn the_edges_of_a_window() {
 }
 
 #[tokio::test]
+async fn several_items_for_one_wallet_have_counters_of_their_own() {
+    let world = World::new();
+    let provider = world.provider(Engine::Embedded).await;
+    let app = provider.client("app", &world.clock).await;
+    let wallet = provider.account("user", "CAD", 2, 100_000).await;
+    let (carol, dave) = (provider.account("carol", "CAD", 2, 0).await, provider.account("dave", "CAD", 2, 0).await);
+    let (to_carol, to_dave) = (app.receiver(&provider, &carol).await, app.receiver(&provider, &dave).await);
+    let item = |receiver: &str, value: u64| {
+        json!({ "type": "outgoing-payment", "actions": ["create"], "identifier": wallet,
+                "limits": { "receiver": receiver, "debitAmount": cad(value) } })
+    };
+    let access = json!([item(&to_carol, 100), item(&to_dave, 50)]);
+    let pending = app.request(&provider, access, Some(TestApp::interact())).await.expect(200);
+    let finish = provider.approve(text(&pending["interact"]["redirect"])).await.expect("an URL");
+    let reference = bursar_testkit::check_redirect(&finish, &pending, &provider.app.config.auth_url());
+    let (uri, token) = (text(&pending["continue"]["uri"]), text(&pending["continue"]["access_token"]["value"]));
+    let grant = Grant::read(&app.post(uri, Some(token), &json!({ "interact_ref": reference })).await.expect(200));
+    app.pay(&provider, &grant.token, &wallet, &to_dave, cad(50)).await.expect(201);
+    app.pay(&provider, &grant.token, &wallet, &to_dave, cad(1)).await.refused(
+        403,
+        "receiver_not_allowed",
+        "unauthorized",
+    );
+    app.pay(&provider, &grant.token, &wallet, &to_carol, cad(100)).await.expect(201);
+    app.pay(&provider, &grant.token, &wallet, &to_carol, cad(1)).await.refused(403, "limit_exceeded", "unauthorized");
+    assert_eq!(provider.audit().await.windows, 2);
+}
+
+#[tokio::test]
 async fn limits_of_other_kinds() {
     let world = World::new();
     let provider = world.provider(Engine::Embedded).await;

@@ -237,7 +237,9 @@ async fn tokens_open_only_their_own_doors() {
     from_another.refused(403, "insufficient_grant", "Insufficient Grant");
     scene.incoming(&mandate.token, json!({ "walletAddress": carol })).await.refused(403, "insufficient_grant", "*");
     app.get(&scene.url("outgoing-payment-grant"), Some(&incoming.token)).await.refused(403, "insufficient_grant", "*");
-    app.get(&scene.url("outgoing-payments/x"), Some(&mandate.token)).await.refused(404, "not_found", "*");
+    for unknown in ["outgoing-payments/x", "outgoing-payments/%FF", "quotes/%00", "incoming-payments/a%2Fb"] {
+        app.get(&scene.url(unknown), Some(&mandate.token)).await.refused(404, "not_found", "*");
+    }
 
     let unauthenticated = app.get(&scene.url("outgoing-payment-grant"), None).await;
     let challenge = unauthenticated.headers["www-authenticate"].to_str().expect("text").to_owned();

@@ -32,6 +32,24 @@ async fn an_app_of_another_provider() {
 }
 
 #[tokio::test]
+async fn a_key_revoked_elsewhere_stays_revoked() {
+    let world = World::new();
+    let (here, there) = (world.provider(Engine::Embedded).await, world.provider(Engine::Embedded).await);
+    let app = there.client("app", &world.clock).await;
+    let wallet = here.account("user", "CAD", 2, 100_000).await;
+    let grant = app.mandate(&here, &wallet, json!({ "debitAmount": cad(100) })).await;
+    accounts::revoke_key(&there.app, "app", "key-1").await.expect("revoked");
+    here.app.keys.forget();
+    let spent = format!("{}/outgoing-payment-grant", here.app.config.resource_url());
+    app.get(&spent, Some(&grant.token)).await.refused(401, "invalid_signature", "*");
+    // A server that is gone says nothing of the key: neither that it is good nor that it was revoked.
+    let mut lost = app.clone();
+    lost.address = "http://localhost:1/app".to_owned();
+    let access = json!([{ "type": "quote", "actions": ["create"] }]);
+    lost.request(&here, access, None).await.refused(503, "keys_unavailable", "*");
+}
+
+#[tokio::test]
 async fn receivers_elsewhere_cannot_be_paid_by_their_id() {
     let world = World::new();
     let (here, there) = (world.provider(Engine::Embedded).await, world.provider(Engine::Embedded).await);

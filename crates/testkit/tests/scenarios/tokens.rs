@@ -63,6 +63,17 @@ async fn revoked_tokens_are_dead() {
 }
 
 #[tokio::test]
+async fn revoking_a_rotated_token_ends_what_replaced_it() {
+    let (_world, provider, app, grant) = start().await;
+    let lost = rotate(&app, &grant.manage, &grant.token).await.expect(200);
+    let (value, manage) = (text(&lost["access_token"]["value"]), text(&lost["access_token"]["manage"]));
+    app.delete(&grant.manage, Some(&grant.token)).await.expect(204);
+    app.get(&spent(&provider), Some(value)).await.refused(403, "inactive_token", "Inactive Token");
+    rotate(&app, &grant.manage, &grant.token).await.refused(400, "invalid_rotation", "*");
+    rotate(&app, manage, value).await.refused(400, "invalid_rotation", "*");
+}
+
+#[tokio::test]
 async fn one_of_many_rotations_wins() {
     let (_world, _provider, app, grant) = start().await;
     let mut tasks = Vec::new();

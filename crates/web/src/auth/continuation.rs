@@ -1,9 +1,9 @@
 //! `POST` and `DELETE /auth/continue/{id}`.
 
 use crate::error::WebError;
-use crate::request::{AUTH, Raw};
+use crate::request::{AUTH, Named, Raw};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use bursar_app::refusals::Code;
 use bursar_app::{App, Error, grants};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Continues a grant request (Open Payments `post-continue`).
 pub(crate) async fn resume(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     raw: Raw,
 ) -> Result<Json<ContinueResponse>, WebError> {
     let id = authenticate(&app, &id, &raw).await?;
@@ -22,11 +22,7 @@ pub(crate) async fn resume(
 }
 
 /// Cancels a grant (Open Payments `delete-continue`).
-pub(crate) async fn cancel(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    raw: Raw,
-) -> Result<StatusCode, WebError> {
+pub(crate) async fn cancel(State(app): State<Arc<App>>, Named(id): Named, raw: Raw) -> Result<StatusCode, WebError> {
     let id = authenticate(&app, &id, &raw).await?;
     grants::cancel(&app, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,9 +1,9 @@
 //! `POST` and `DELETE /auth/token/{id}`.
 
 use crate::error::WebError;
-use crate::request::{AUTH, Raw};
+use crate::request::{AUTH, Named, Raw};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use bursar_app::refusals::Code;
 use bursar_app::tokens::{self, Managed, Management};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Replaces an access token (Open Payments `post-token`).
 pub(crate) async fn rotate(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     raw: Raw,
 ) -> Result<Json<RotateResponse>, WebError> {
     let managed = authenticate(&app, &id, &raw, Management::Rotate).await?;
@@ -22,11 +22,7 @@ pub(crate) async fn rotate(
 }
 
 /// Ends an access token (Open Payments `delete-token`).
-pub(crate) async fn revoke(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    raw: Raw,
-) -> Result<StatusCode, WebError> {
+pub(crate) async fn revoke(State(app): State<Arc<App>>, Named(id): Named, raw: Raw) -> Result<StatusCode, WebError> {
     let managed = authenticate(&app, &id, &raw, Management::Revoke).await?;
     tokens::revoke(&app, managed.token).await?;
     Ok(StatusCode::NO_CONTENT)

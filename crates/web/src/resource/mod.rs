@@ -1,8 +1,8 @@
 //! The resource server: incoming payments, quotes, outgoing payments.
 
 use crate::error::WebError;
-use crate::request::Raw;
-use axum::extract::{Path, State};
+use crate::request::{Named, Raw};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -37,7 +37,7 @@ async fn create_incoming(State(app): State<Arc<App>>, raw: Raw) -> Created<Incom
 }
 
 /// `get-incoming-payment`: the public view without a token, more with one. A bad token is refused.
-async fn get_incoming(State(app): State<Arc<App>>, Path(id): Path<String>, raw: Raw) -> Result<Response, WebError> {
+async fn get_incoming(State(app): State<Arc<App>>, Named(id): Named, raw: Raw) -> Result<Response, WebError> {
     if !raw.headers.contains_key(header::AUTHORIZATION) {
         return Ok(Json(incoming::get_public(&app, &id).await?).into_response());
     }
@@ -48,7 +48,7 @@ async fn get_incoming(State(app): State<Arc<App>>, Path(id): Path<String>, raw: 
 /// `complete-incoming-payment`.
 async fn complete_incoming(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     raw: Raw,
 ) -> Result<Json<IncomingPayment>, WebError> {
     let caller = raw.caller(&app).await?;
@@ -63,7 +63,7 @@ async fn create_quote(State(app): State<Arc<App>>, raw: Raw) -> Created<Quote> {
 }
 
 /// `get-quote`.
-async fn get_quote(State(app): State<Arc<App>>, Path(id): Path<String>, raw: Raw) -> Result<Json<Quote>, WebError> {
+async fn get_quote(State(app): State<Arc<App>>, Named(id): Named, raw: Raw) -> Result<Json<Quote>, WebError> {
     let caller = raw.caller(&app).await?;
     Ok(Json(quotes::get(&app, caller, &id).await?))
 }
@@ -78,7 +78,7 @@ async fn create_outgoing(State(app): State<Arc<App>>, raw: Raw) -> Created<Outgo
 /// `get-outgoing-payment`.
 async fn get_outgoing(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     raw: Raw,
 ) -> Result<Json<OutgoingPayment>, WebError> {
     let caller = raw.caller(&app).await?;

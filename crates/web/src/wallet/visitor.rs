@@ -174,7 +174,7 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Where a request comes from, as far as log-in attempts are counted.
+/// Where a request comes from, as far as log-in attempts are counted; empty if that cannot be told.
 pub(super) struct Peer(pub(super) String);
 
 impl<S: Sync> FromRequestParts<S> for Peer {
@@ -182,7 +182,9 @@ impl<S: Sync> FromRequestParts<S> for Peer {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(peer.map_or_else(|| "unknown".to_owned(), |peer| neighbourhood(peer.0.ip()))))
+        // A private address is that of a proxy, behind which everybody is.
+        let public = peer.map(|peer| peer.0.ip()).filter(|address| bursar_app::net::is_public(*address));
+        Ok(Self(public.map(neighbourhood).unwrap_or_default()))
     }
 }
 
