@@ -64,8 +64,12 @@ pub async fn run(doctor: Doctor, json: bool) -> anyhow::Result<ExitCode> {
         );
     } else {
         anstream::println!(
-            "The {}: {accounts} accounts, {transfers} transfers, {payments} payments, {windows} windows.",
-            location.describe()
+            "The {}: {}, {}, {}, {}.",
+            location.describe(),
+            count(*accounts, "account"),
+            count(*transfers, "transfer"),
+            count(*payments, "payment"),
+            count(*windows, "window")
         );
         for fault in faults {
             anstream::println!("  {} {fault}", "wrong:".red().bold());
@@ -78,4 +82,9 @@ pub async fn run(doctor: Doctor, json: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A number of things: `1 payment`, `2 payments`.
+fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
