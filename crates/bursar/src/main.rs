@@ -37,8 +37,8 @@ enum Command {
 fn main() -> ExitCode {
     let Arguments { json, command } = Arguments::parse();
     let done = match command {
-        Command::Demo(demo) => in_runtime(demo::run(demo)),
-        Command::Serve(serve) => in_runtime(serve::run(serve)),
+        Command::Demo(demo) => in_runtime(demo::run(demo, json)),
+        Command::Serve(serve) => in_runtime(serve::run(serve, json)),
         Command::Migrate(migrate) => doctor::migrate(&migrate, json),
         Command::Doctor(doctor) => in_runtime(doctor::run(doctor, json)),
         Command::Client(command) => in_runtime(cli::run(command, json)),

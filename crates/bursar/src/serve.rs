@@ -42,13 +42,17 @@ pub struct Serve {
     force_sandbox: bool,
 }
 
-/// Serves until it is told to stop.
-pub async fn run(serve: Serve) -> anyhow::Result<ExitCode> {
+/// Serves until it is told to stop. With `json` a program is told where, in one line, once the server listens.
+pub async fn run(serve: Serve, json: bool) -> anyhow::Result<ExitCode> {
     start_log();
     let listener =
         TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let app = Arc::new(open(&serve, &listener).await?);
     announce(&app, &serve, listener.local_addr()?);
+    if json {
+        let (url, sandbox) = (&app.config.public_url, app.config.sandbox);
+        println!("{}", serde_json::json!({ "url": url, "listen": listener.local_addr()?, "sandbox": sandbox }));
+    }
     tokio::spawn(jobs::run(app.clone()));
     serve_until(bursar_web::router(app), listener, stop_signal()).await?;
     Ok(ExitCode::SUCCESS)

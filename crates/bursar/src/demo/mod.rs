@@ -8,6 +8,7 @@ use owo_colors::OwoColorize;
 use scene::Scene;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use story::Told;
 
 /// See the whole path: consent, payments, limits, windows, revocation.
 #[derive(Args, Debug)]
@@ -28,16 +29,16 @@ pub struct Demo {
 }
 
 /// Tells the story, and stays up.
-pub async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
-    let scene = Scene::open(demo.listen).await?;
-    let told = story::tell(&scene, demo.yes).await;
-    let good = match &told {
-        Ok(unexpected) => unexpected.is_empty(),
-        Err(error) => {
-            anstream::println!("\n{} {error:#}", "The story broke off:".red().bold());
-            false
-        }
-    };
+pub async fn run(demo: Demo, json: bool) -> anyhow::Result<ExitCode> {
+    let scene = Scene::open(demo.listen, json).await?;
+    let told = story::tell(&scene, demo.yes).await.unwrap_or_else(|error| {
+        scene.line(format!("\n{} {error:#}", "The story broke off:".red().bold()));
+        Told { unexpected: vec![format!("the story broke off: {error:#}")], ..Told::default() }
+    });
+    let good = told.unexpected.is_empty();
+    if json {
+        println!("{}", serde_json::json!({ "good": good, "rows": told.rows, "unexpected": told.unexpected }));
+    }
     if !demo.once {
         scene.what_next();
         // Either way the program ends now.

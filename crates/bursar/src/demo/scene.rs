@@ -43,11 +43,13 @@ pub struct Scene {
     server: JoinHandle<anyhow::Result<()>>,
     // Last, so that the folder is removed after everything in it is closed.
     folder: TempDir,
+    aside: bool,
 }
 
 impl Scene {
-    /// Starts the provider in a folder that is removed afterwards, and makes the accounts.
-    pub async fn open(listen: SocketAddr) -> anyhow::Result<Self> {
+    /// Starts the provider in a folder that is removed afterwards, and makes the accounts. `aside`: the story is told on
+    /// the error output, since the other one is for a program.
+    pub async fn open(listen: SocketAddr, aside: bool) -> anyhow::Result<Self> {
         let listener = match TcpListener::bind(listen).await {
             Ok(listener) => listener,
             Err(_) => TcpListener::bind(SocketAddr::new(listen.ip(), 0)).await.context("no port is free")?,
@@ -76,7 +78,16 @@ impl Scene {
         let key_file = folder.path().join("payment-platform.pem");
         std::fs::write(&key_file, key.to_pem().as_bytes())?;
         let client = make_accounts(&app, key).await?;
-        Ok(Self { app, client, key_file, exchanges, stop, server, folder })
+        Ok(Self { app, client, key_file, exchanges, stop, server, folder, aside })
+    }
+
+    /// Tells a line.
+    pub fn line(&self, text: impl std::fmt::Display) {
+        if self.aside {
+            anstream::eprintln!("{text}");
+        } else {
+            anstream::println!("{text}");
+        }
     }
 
     /// The URL of somebody's wallet address.
@@ -92,29 +103,29 @@ impl Scene {
     /// Says what can be done with the provider while it stays up.
     pub fn what_next(&self) {
         let url = &self.app.config.public_url;
-        anstream::println!("\n{}", "The provider stays up until you press Ctrl-C.".bold());
-        anstream::println!("  Its clock shows {}; yours does not matter to it.", self.app.clock.now());
-        anstream::println!(
+        self.line(format!("\n{}", "The provider stays up until you press Ctrl-C.".bold()));
+        self.line(format!("  Its clock shows {}; yours does not matter to it.", self.app.clock.now()));
+        self.line(format!(
             "\n  {:<16} {:<34} {}",
             "log in as".dimmed(),
             "wallet address".dimmed(),
             "password".dimmed()
-        );
+        ));
         for name in ["user", "carol", "dave", "emma", "hiro", "paymentplatform"] {
-            anstream::println!("  {name:<16} {:<34} {PASSWORD}", self.address(name));
+            self.line(format!("  {name:<16} {:<34} {PASSWORD}", self.address(name)));
         }
-        anstream::println!("\n{}", "Things to try next:".bold());
-        anstream::println!("  Get a mandate from the command line, and spend it:");
-        anstream::println!(
+        self.line(format!("\n{}", "Things to try next:".bold()));
+        self.line(format!("  Get a mandate from the command line, and spend it:"));
+        self.line(format!(
             "    bursar grant request --wallet {} --client-wallet {} \\\n        --key {} --key-id {KEY_ID} \\\n        --debit 20.00 --interval R/$(date -u +%Y-%m-%dT%H:%M:%SZ)/P1D --name daily",
             self.address("user"),
             self.address("paymentplatform"),
             self.key_file.display()
-        );
-        anstream::println!("    bursar pay --grant daily --to {} --amount 5.00", self.address("dave"));
-        anstream::println!("  Move the provider's clock by a month:");
-        anstream::println!("    curl -X POST {url}/sandbox/clock -d '{{\"advance\":\"P1M\"}}'");
-        anstream::println!("  Look at a wallet address: curl {}", self.address("user"));
+        ));
+        self.line(format!("    bursar pay --grant daily --to {} --amount 5.00", self.address("dave")));
+        self.line(format!("  Move the provider's clock by a month:"));
+        self.line(format!("    curl -X POST {url}/sandbox/clock -d '{{\"advance\":\"P1M\"}}'"));
+        self.line(format!("  Look at a wallet address: curl {}", self.address("user")));
     }
 
     /// Stops the provider and removes its data.

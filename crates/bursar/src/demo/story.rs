@@ -11,6 +11,7 @@ use bursar_client::{
 use bursar_store::audit;
 use comfy_table::{CellAlignment, Table, presets};
 use owo_colors::OwoColorize;
+use serde::Serialize;
 
 /// The app's page to which people come back, as the guide has it.
 const CALLBACK: &str = "http://localhost:3344/finish/42";
@@ -25,20 +26,38 @@ enum Paid {
     Refused(String),
 }
 
+/// One line of the summary.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    month: &'static str,
+    to: String,
+    asked: String,
+    arrived: String,
+    spent: String,
+    result: String,
+}
+
+/// What came of the story.
+#[derive(Debug, Default, Serialize)]
+pub struct Told {
+    /// The summary.
+    pub rows: Vec<Row>,
+    /// What did not go as it should.
+    pub unexpected: Vec<String>,
+}
+
 struct Story<'a> {
     scene: &'a Scene,
     step: u32,
-    summary: Table,
-    unexpected: Vec<String>,
+    told: Told,
 }
 
-/// Tells the story; what did not go as it should.
-pub async fn tell(scene: &Scene, yes: bool) -> anyhow::Result<Vec<String>> {
-    let mut story = Story { scene, step: 0, summary: Table::new(), unexpected: Vec::new() };
-    story.summary.load_style(presets::NOTHING).set_header(["month", "to", "asked", "arrived", "spent", "result"]);
-    anstream::println!("{}", "Cloud Nine Bank and the Payment Platform".bold());
-    anstream::println!("Una banks with Cloud Nine Bank. She lets an app spend up to 100.00 CAD a month, three times,");
-    anstream::println!("to anyone. The app then pays people whom nobody knew when she agreed.");
+/// Tells the story; what came of it.
+pub async fn tell(scene: &Scene, yes: bool) -> anyhow::Result<Told> {
+    let mut story = Story { scene, step: 0, told: Told::default() };
+    scene.line("Cloud Nine Bank and the Payment Platform".bold());
+    scene.line("Una banks with Cloud Nine Bank. She lets an app spend up to 100.00 CAD a month, three times,");
+    scene.line("to anyone. The app then pays people whom nobody knew when she agreed.");
     scene.exchanges();
 
     story.heading("The app looks up Una's wallet address");
@@ -55,17 +74,17 @@ impl Story<'_> {
     fn heading(&mut self, text: &str) {
         self.show_exchanges();
         self.step += 1;
-        anstream::println!("\n{} {}", format!("{}.", self.step).cyan().bold(), text.bold());
+        self.scene.line(format!("\n{} {}", format!("{}.", self.step).cyan().bold(), text.bold()));
     }
 
     fn say(&self, text: impl std::fmt::Display) {
         self.show_exchanges();
-        anstream::println!("   {text}");
+        self.scene.line(format!("   {text}"));
     }
 
     fn show_exchanges(&self) {
         for line in self.scene.exchanges() {
-            anstream::println!("   {}", line.dimmed());
+            self.scene.line(format!("   {}", line.dimmed()));
         }
     }
 
@@ -73,8 +92,8 @@ impl Story<'_> {
         if right {
             return;
         }
-        anstream::println!("   {} expected: {expected}", "Not as it should be;".red().bold());
-        self.unexpected.push(expected.to_owned());
+        self.scene.line(format!("   {} expected: {expected}", "Not as it should be;".red().bold()));
+        self.told.unexpected.push(expected.to_owned());
     }
 
     /// Steps 2 to 5 of the guide: request, interaction, hash, continuation.
@@ -97,7 +116,7 @@ impl Story<'_> {
         let returned = match &callback {
             Some(callback) => {
                 self.say("Open this page, log in as user with the password demo, read, and approve:");
-                anstream::println!("\n   {}\n", pending.redirect().underline());
+                self.scene.line(format!("\n   {}\n", pending.redirect().underline()));
                 callback.wait(PATIENCE).await?
             }
             None => self.decide(&pending).await?,
@@ -247,37 +266,44 @@ impl Story<'_> {
             _ => "after",
         };
         let asked = if asked.is_empty() { String::new() } else { format!("{asked} CAD") };
-        self.summary.add_row([month, to, &asked, arrived, spent, result]);
+        let [to, arrived, spent, result] = [to, arrived, spent, result].map(str::to_owned);
+        self.told.rows.push(Row { month, to, asked, arrived, spent, result });
     }
 
     /// The summary, and the auditor's word.
-    async fn conclude(mut self) -> anyhow::Result<Vec<String>> {
+    async fn conclude(mut self) -> anyhow::Result<Told> {
         self.show_exchanges();
-        for column in 2..5 {
-            if let Some(column) = self.summary.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+        self.scene.line("");
+        for (index, line) in summary(&self.told.rows).lines().enumerate() {
+            let line = line.trim_end();
+            self.scene.line(if index == 0 { line.bold().to_string() } else { line.to_owned() });
         }
-        anstream::println!();
-        for (index, line) in self.summary.lines().enumerate() {
-            if index == 0 {
-                anstream::println!("{}", line.trim_end().bold());
-            } else {
-                anstream::println!("{}", line.trim_end());
-            }
-        }
-        anstream::println!();
         let report = self.scene.app.store.snapshot(audit::audit).await?;
-        self.unexpected.extend(report.faults);
-        if self.unexpected.is_empty() {
+        self.told.unexpected.extend(report.faults);
+        self.scene.line("");
+        if self.told.unexpected.is_empty() {
             let text = "Every step did what it should, and the books balance.";
-            anstream::println!("{} ({} payments audited)", text.green().bold(), report.payments);
+            self.scene.line(format!("{} ({} payments audited)", text.green().bold(), report.payments));
         }
-        for text in &self.unexpected {
-            anstream::println!("{} {text}", "Not as it should be:".red().bold());
+        for text in &self.told.unexpected {
+            self.scene.line(format!("{} {text}", "Not as it should be:".red().bold()));
         }
-        Ok(self.unexpected)
+        Ok(self.told)
     }
+}
+
+fn summary(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["month", "to", "asked", "arrived", "spent", "result"]);
+    for row in rows {
+        table.add_row([row.month, &row.to, &row.asked, &row.arrived, &row.spent, &row.result]);
+    }
+    for column in 2..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 /// An interaction's URL with its secret parts cut off.
