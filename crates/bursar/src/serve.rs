@@ -133,7 +133,7 @@ fn start_log() {
 }
 
 /// Waits for Ctrl-C or, where there is such a thing, SIGTERM.
-async fn stop_signal() {
+pub async fn stop_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -3,6 +3,7 @@
 mod scene;
 mod story;
 
+use crate::serve::stop_signal;
 use clap::Args;
 use owo_colors::OwoColorize;
 use scene::Scene;
@@ -41,8 +42,7 @@ pub async fn run(demo: Demo, json: bool) -> anyhow::Result<ExitCode> {
     }
     if !demo.once {
         scene.what_next();
-        // Either way the program ends now.
-        let _ = tokio::signal::ctrl_c().await;
+        stop_signal().await;
     }
     scene.close().await;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

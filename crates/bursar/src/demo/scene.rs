@@ -104,15 +104,18 @@ impl Scene {
     pub fn what_next(&self) {
         let url = &self.app.config.public_url;
         self.line(format!("\n{}", "The provider stays up until you press Ctrl-C.".bold()));
-        self.line(format!("  Its clock shows {}; yours does not matter to it.", self.app.clock.now()));
         self.line(format!(
-            "\n  {:<16} {:<34} {}",
+            "  Its clock was moved ahead: it shows {}.",
+            self.app.clock.now().strftime("%-d %B %Y %H:%M UTC")
+        ));
+        self.line(format!(
+            "\n  {:<16} {:<40} {}",
             "log in as".dimmed(),
             "wallet address".dimmed(),
             "password".dimmed()
         ));
         for name in ["user", "carol", "dave", "emma", "hiro", "paymentplatform"] {
-            self.line(format!("  {name:<16} {:<34} {PASSWORD}", self.address(name)));
+            self.line(format!("  {name:<16} {:<40} {PASSWORD}", self.address(name)));
         }
         self.line(format!("\n{}", "Things to try next:".bold()));
         self.line(format!("  Get a mandate from the command line, and spend it:"));
