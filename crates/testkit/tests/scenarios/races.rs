@@ -3,6 +3,8 @@
 use crate::{amount, cad};
 use bursar_testkit::{Engine, Provider, TestApp, World};
 use serde_json::json;
+use std::sync::Arc;
+use std::task::Poll;
 
 /// Pays from many tasks at once through the given nodes; how many payments went through.
 async fn race(nodes: &[Provider], token: &str, wallet: &str, receivers: &[String], clients: usize, each: usize) -> u64 {
@@ -60,29 +62,63 @@ async fn sixty_four_clients_race_one_grant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_clients_over_http() {
-    let world = World::new();
-    let provider = world.provider(Engine::Embedded).await;
-    let app = provider.client("app", &world.clock).await;
-    let wallet = provider.account("user", "CAD", 2, 1_000_000).await;
-    let carol = provider.account("carol", "CAD", 2, 0).await;
-    let receiver = app.receiver(&provider, &carol).await;
-    let grant = app
-        .mandate(&provider, &wallet, json!({ "debitAmount": cad(500), "interval": "R/2025-05-20T12:00:00Z/P1D" }))
-        .await;
-    let provider = std::sync::Arc::new(provider);
-    let mut tasks = Vec::new();
-    for _ in 0..64 {
-        let (provider, app, token, wallet, receiver) =
-            (provider.clone(), app.clone(), grant.token.clone(), wallet.clone(), receiver.clone());
-        tasks.push(tokio::spawn(async move { app.pay(&provider, &token, &wallet, &receiver, cad(9)).await.status }));
+    for engine in Engine::BOTH {
+        let world = World::new();
+        let provider = Arc::new(world.provider(engine).await);
+        let app = provider.client("app", &world.clock).await;
+        let wallet = provider.account("user", "CAD", 2, 1_000_000).await;
+        let carol = provider.account("carol", "CAD", 2, 0).await;
+        let receiver = app.receiver(&provider, &carol).await;
+        let limits = json!({ "debitAmount": cad(500), "interval": "R/2025-05-20T12:00:00Z/P1D" });
+        let grant = app.mandate(&provider, &wallet, limits).await;
+        let pay = async || app.pay(&provider, &grant.token, &wallet, &receiver, cad(9)).await.status;
+        let statuses = futures_of(64, pay).await;
+        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 500 / 9);
+        assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 64 - 500 / 9);
+        provider.audit().await;
     }
-    let mut statuses = Vec::new();
-    for task in tasks {
-        statuses.push(task.await.expect("a status"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_idempotency_key_many_times_at_once() {
+    for engine in Engine::BOTH {
+        let world = World::new();
+        let provider = world.provider(engine).await;
+        let app = provider.client("app", &world.clock).await;
+        let wallet = provider.account("user", "CAD", 2, 1_000_000).await;
+        let carol = provider.account("carol", "CAD", 2, 0).await;
+        let receiver = app.receiver(&provider, &carol).await;
+        let grant = app.mandate(&provider, &wallet, json!({ "debitAmount": cad(500) })).await;
+        let url = format!("{}/outgoing-payments", provider.app.config.resource_url());
+        let body = json!({ "walletAddress": wallet, "incomingPayment": receiver, "debitAmount": cad(9) });
+        let pay = async || {
+            app.post_with(&url, Some(&grant.token), &body, &[("idempotency-key", "once")]).await.expect(201)["id"]
+                .to_string()
+        };
+        let mut ids = futures_of(16, pay).await;
+        ids.dedup();
+        assert_eq!(ids.len(), 1, "all got the same answer");
+        assert_eq!(provider.balance("carol").await, 9);
+        provider.audit().await;
     }
-    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 500 / 9);
-    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 64 - 500 / 9);
-    provider.audit().await;
+}
+
+/// The answers of so many calls at once.
+async fn futures_of<T>(count: usize, call: impl AsyncFn() -> T) -> Vec<T> {
+    let mut calls: Vec<_> = (0..count).map(|_| Box::pin(call())).collect();
+    let mut answers: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (call, answer) in calls.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let Poll::Ready(done) = call.as_mut().poll(context)
+            {
+                *answer = Some(done);
+            }
+        }
+        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +133,7 @@ async fn many_senders_fill_one_incoming_payment() {
         let body = json!({ "walletAddress": carol, "incomingAmount": cad(100) });
         let receiver =
             app.post(&url, Some(&grant.token), &body).await.expect(201)["id"].as_str().expect("an id").to_owned();
-        let provider = std::sync::Arc::new(provider);
+        let provider = Arc::new(provider);
         let mut tasks = Vec::new();
         for sender in 0..8 {
             let wallet = provider.account(&format!("sender{sender}"), "CAD", 2, 10_000).await;
