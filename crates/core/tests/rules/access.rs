@@ -2,7 +2,9 @@
 
 use crate::support::{detail, id};
 use bursar_core::Code;
-use bursar_core::access::{ClientId, GrantedAccess, Scope, insufficient, require, require_list, require_read};
+use bursar_core::access::{
+    ClientId, GrantedAccess, Scope, allowing, insufficient, require, require_list, require_read,
+};
 use bursar_types::{Action, Actions, ResourceType};
 
 const ALICE: &str = "https://bank.example/alice";
@@ -61,6 +63,28 @@ fn the_first_item_that_allows_it_is_found() {
     check(OutgoingPayment, Create, "https://bank.example/alicea", None);
     check(OutgoingPayment, Create, "", None);
     assert!(require(&[], Quote, Create, ALICE).is_err());
+}
+
+#[test]
+fn all_items_that_allow_it_are_found_in_their_order() {
+    let access = [
+        item(1, OutgoingPayment, &[Create], Some(ALICE)),
+        item(2, OutgoingPayment, &[Create], Some(BOB)),
+        item(3, OutgoingPayment, &[Read], Some(ALICE)),
+        item(4, Quote, &[Create], None),
+        item(5, OutgoingPayment, &[Create, Read], Some(ALICE)),
+    ];
+    let check = |resource: ResourceType, action: Action, address: &str, expected: &[u64]| {
+        let found: Vec<_> = allowing(&access, resource, action, address).map(|item| item.id).collect();
+        assert_eq!(found, expected.iter().map(|number| id(*number)).collect::<Vec<_>>());
+        assert_eq!(require(&access, resource, action, address).ok().map(|item| item.id), found.first().copied());
+    };
+    check(OutgoingPayment, Create, ALICE, &[1, 5]);
+    check(OutgoingPayment, Create, BOB, &[2]);
+    check(OutgoingPayment, Read, ALICE, &[3, 5]);
+    check(OutgoingPayment, Read, BOB, &[]);
+    check(Quote, Create, BOB, &[4]);
+    check(IncomingPayment, Create, ALICE, &[]);
 }
 
 #[test]

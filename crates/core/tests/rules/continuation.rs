@@ -2,7 +2,7 @@
 //! continuations says.
 
 use crate::support::{client, id, seconds, start};
-use bursar_core::grant::{BoundKey, Decision, Finish, Grant, Resumed, State, Undecidable};
+use bursar_core::grant::{BoundKey, Decision, FETCH_TIME, Finish, Grant, Resumed, State, Undecidable};
 use bursar_core::secret::Purpose;
 use bursar_core::{Code, Id, Secret};
 use jiff::{SignedDuration, Timestamp};
@@ -87,6 +87,31 @@ fn only_what_is_unfinished_expires() {
         check(state, EXPIRES, false);
         check(state, 100 * EXPIRES, false);
     }
+}
+
+/// Somebody who agrees at the last moment has not agreed in vain.
+#[test]
+fn after_an_approval_the_client_has_some_minutes_of_its_own() {
+    assert_eq!(FETCH_TIME, SignedDuration::from_mins(5));
+    #[track_caller]
+    fn check(approved: i64, second: i64, expected: bool) {
+        let state = State::Approved { holder: holder(), at: seconds(approved) };
+        let grant = grant(id(1), state, None);
+        assert_eq!(grant.is_expired(seconds(second)), expected);
+        let resumed = grant.resume(None, &secret(), SignedDuration::from_secs(WAIT), seconds(second));
+        assert_eq!(resumed.map_err(|refusal| refusal.code), if expected { DENIED } else { issue() });
+    }
+    check(EXPIRES - 1, EXPIRES, false);
+    check(EXPIRES - 1, EXPIRES + 298, false);
+    check(EXPIRES - 1, EXPIRES + 299, true);
+    check(EXPIRES - 300, EXPIRES - 1, false);
+    check(EXPIRES - 300, EXPIRES, true);
+    // Early approvals keep the time that the request had anyway.
+    check(20, EXPIRES - 1, false);
+    check(20, EXPIRES, true);
+    // Without a calendar that reaches so far there is no end.
+    let late = grant(id(1), State::Approved { holder: holder(), at: Timestamp::MAX }, None);
+    assert!(!late.is_expired(seconds(EXPIRES)));
 }
 
 /// What the client brings.

@@ -160,6 +160,11 @@ fn every_fault_of_a_finish_is_named() {
     check("data:text/html,x", nonce, Err("must begin with https:// or http://"));
     check("https://app.example/back#top", nonce, Err("must not have a fragment"));
     check("https://app.example/back#", nonce, Err("must not have a fragment"));
+    // What a URL parser would leave out silently.
+    check("https://app.example/ba\nck", nonce, Err("has control characters"));
+    check("https://app.example/back\t", nonce, Err("has control characters"));
+    check("\0https://app.example/back", nonce, Err("has control characters"));
+    check("https://app.example/\u{7f}", nonce, Err("has control characters"));
     let uri = "https://app.example/back";
     check(uri, "a", Ok(()));
     check(uri, "+/= ~!", Ok(()));

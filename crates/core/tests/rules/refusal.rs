@@ -14,6 +14,7 @@ fn every_code_has_its_word() {
     check(Code::InvalidRequest, "invalid_request");
     check(Code::ClientUnsigned, "invalid_client");
     check(Code::ClientRejected, "invalid_client");
+    check(Code::KeysUnavailable, "keys_unavailable");
     check(Code::InvalidContinuation, "invalid_continuation");
     check(Code::UnknownInteractRef, "invalid_continuation");
     check(Code::RequestDenied, "request_denied");

@@ -56,6 +56,10 @@ impl Connection {
             let number = statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
             let value = number.and_then(|number| values.get(number.checked_sub(1)?));
             let value = value.ok_or_else(|| Error::Corrupt(format!("no value for parameter {index} of {sql}")))?;
+            // The other engine's text cannot hold it; what can be stored must not depend on the engine.
+            if matches!(value, Value::Text(text) if text.contains('\0')) {
+                return Err(Error::Unfit("text with a NUL".to_owned()));
+            }
             statement.raw_bind_parameter(index, value).map_err(failure)?;
             used = used.max(number.unwrap_or(0));
         }

@@ -120,6 +120,7 @@ suite! {
         what_is_not_there_is_null,
         a_column_of_another_type_is_not_read,
         errors_are_told_apart,
+        what_one_engine_cannot_hold_neither_takes,
         guarded_changes_touch_one_row,
         any_value_comes_back,
     }

@@ -87,6 +87,14 @@ pub fn failed_log_ins_are_counted(db: &Database) {
     // And it begins anew once it is old.
     count("alice", 100, 200);
     assert_eq!(failures("alice", 0), 1);
+    // An attempt that succeeded after all is taken back, and never more than there were.
+    count("bob", 0, 130);
+    for left in [1, 0, 0] {
+        db.write(|tx| session::uncount_failure(tx, "bob"));
+        assert_eq!((failures("bob", 0), failures("alice", 0)), (left, 1));
+    }
+    count("bob", 0, 140);
+    db.write(|tx| session::uncount_failure(tx, "nobody"));
     db.write(|tx| session::forget_failures(tx, "alice"));
     assert_eq!((failures("alice", 0), failures("bob", 0)), (0, 1));
 }

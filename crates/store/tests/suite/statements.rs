@@ -224,6 +224,24 @@ pub fn errors_are_told_apart(db: &Database) {
     assert_eq!(db.number("SELECT COUNT(*) FROM scratch"), 1);
 }
 
+pub fn what_one_engine_cannot_hold_neither_takes(db: &Database) {
+    with_scratch(db);
+    let put = |words: &'static str| {
+        db.try_write(move |tx| tx.execute("INSERT INTO scratch (id, words) VALUES (1, $1)", &[words.into()]))
+    };
+    for words in ["\0", "before\0after", "after\0"] {
+        let refused = put(words);
+        assert!(matches!(refused, Err(Error::Unfit(_))), "{refused:?}");
+        let sought =
+            db.try_read(move |tx| tx.all("SELECT id FROM scratch WHERE words = $1", &[words.into()], |_| Ok(())));
+        assert!(matches!(sought, Err(Error::Unfit(_))), "{sought:?}");
+    }
+    assert_eq!(put("\u{1}\u{7f}\u{ffff}"), Ok(1));
+    // Bytes are another matter.
+    let bytes = db.write(|tx| tx.execute("UPDATE scratch SET raw = $1", &[Value::Bytes(b"a\0b")]));
+    assert_eq!(bytes, 1);
+}
+
 pub fn guarded_changes_touch_one_row(db: &Database) {
     with_scratch(db);
     db.write(|tx| tx.execute("INSERT INTO scratch (id, number) VALUES (1, 10), (2, 20), (3, 20)", &[]));
