@@ -118,7 +118,7 @@ impl Scene {
             self.line(format!("  {name:<16} {:<40} {PASSWORD}", self.address(name)));
         }
         self.line(format!("\n{}", "Things to try next:".bold()));
-        self.line(format!("  Get a mandate from the command line, and spend it:"));
+        self.line("  Get a mandate from the command line, and spend it:");
         self.line(format!(
             "    bursar grant request --wallet {} --client-wallet {} \\\n        --key {} --key-id {KEY_ID} \\\n        --debit 20.00 --interval R/$(date -u +%Y-%m-%dT%H:%M:%SZ)/P1D --name daily",
             self.address("user"),
@@ -126,7 +126,7 @@ impl Scene {
             self.key_file.display()
         ));
         self.line(format!("    bursar pay --grant daily --to {} --amount 5.00", self.address("dave")));
-        self.line(format!("  Move the provider's clock by a month:"));
+        self.line("  Move the provider's clock by a month:");
         self.line(format!("    curl -X POST {url}/sandbox/clock -d '{{\"advance\":\"P1M\"}}'"));
         self.line(format!("  Look at a wallet address: curl {}", self.address("user")));
     }
