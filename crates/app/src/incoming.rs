@@ -2,6 +2,7 @@
 
 use crate::callers::Caller;
 use crate::idempotent::{IdempotencyKey, Memory};
+use crate::lists::{ListQuery, Listed};
 use crate::{App, Error, wallets};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bursar_core::access::{self, ClientId, Scope};
@@ -10,7 +11,7 @@ use bursar_core::secret::Purpose;
 use bursar_core::{Code, Id};
 use bursar_store::{LockKey, Tx, incoming_payment, wallet_address};
 use bursar_types::{
-    Action, CreateIncomingPayment, IlpMethod, IncomingPayment as Wire, IncomingPaymentWithMethods, Metadata,
+    Action, CreateIncomingPayment, IlpMethod, IncomingPayment as Wire, IncomingPaymentWithMethods, Metadata, Page,
     PaymentMethod, PublicIncomingPayment, ResourceType,
 };
 
@@ -146,6 +147,24 @@ pub async fn get(app: &App, caller: Caller, id: &str) -> Result<IncomingPaymentW
         .await?;
     let methods = if payment.is_open(now) { vec![method(app, &id)] } else { Vec::new() };
     Ok(IncomingPaymentWithMethods { payment: wire(&app.config.resource_url(), &payment, url)?, methods })
+}
+
+const LISTED: Listed<IncomingPayment> = Listed {
+    resource: RESOURCE,
+    by_id: incoming_payment::by_id,
+    list: incoming_payment::list,
+    about: |payment| (payment.id, payment.wallet_address, &payment.client),
+};
+
+/// A page of a wallet address's incoming payments, newest first, as far as the caller may see them.
+///
+/// # Errors
+/// As [`Listed::page`] says.
+pub async fn list(app: &App, caller: Caller, query: ListQuery) -> Result<Page<Wire>, Error> {
+    let base = app.config.resource_url();
+    app.store
+        .read(move |tx| LISTED.page(tx, &caller, &query, |payment, wallet| wire(&base, payment, wallet.url.clone())))
+        .await
 }
 
 fn load(tx: &mut Tx<'_>, id: &Id) -> Result<(IncomingPayment, String), Error> {

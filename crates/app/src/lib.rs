@@ -15,6 +15,7 @@ pub mod incoming;
 pub mod interactions;
 pub mod jobs;
 pub mod keys;
+pub mod lists;
 pub mod login;
 pub mod net;
 pub mod outgoing;

@@ -3,6 +3,7 @@
 use crate::callers::Caller;
 use crate::idempotent::{IdempotencyKey, Memory};
 use crate::incoming::{stored_metadata, unknown_wallet, wire_metadata};
+use crate::lists::{ListQuery, Listed};
 use crate::receivers::{self, LocalReceiver};
 use crate::{App, Error, quotes, wallets};
 use bursar_core::access::{self, GrantedAccess, Scope};
@@ -16,7 +17,7 @@ use bursar_core::{Code, Id, Refusal};
 use bursar_store::wallet_address::{self, WalletAddress};
 use bursar_store::{LockKey, Tx, grant, incoming_payment, ledger, outgoing_payment, quote, spend};
 use bursar_types::{
-    Action, Amount, Asset, CreateOutgoingPayment, OutgoingPayment as Wire, OutgoingPaymentWithSpentAmounts,
+    Action, Amount, Asset, CreateOutgoingPayment, OutgoingPayment as Wire, OutgoingPaymentWithSpentAmounts, Page,
     ResourceType, SpentAmounts,
 };
 use jiff::Timestamp;
@@ -272,6 +273,24 @@ pub async fn get(app: &App, caller: Caller, id: &str) -> Result<Wire, Error> {
             }
             wire(&base, &payment, wallet.url)
         })
+        .await
+}
+
+const LISTED: Listed<OutgoingPayment> = Listed {
+    resource: RESOURCE,
+    by_id: outgoing_payment::by_id,
+    list: outgoing_payment::list,
+    about: |payment| (payment.id, payment.wallet_address, &payment.client),
+};
+
+/// A page of a wallet address's outgoing payments, newest first, as far as the caller may see them.
+///
+/// # Errors
+/// As [`Listed::page`] says.
+pub async fn list(app: &App, caller: Caller, query: ListQuery) -> Result<Page<Wire>, Error> {
+    let base = app.config.resource_url();
+    app.store
+        .read(move |tx| LISTED.page(tx, &caller, &query, |payment, wallet| wire(&base, payment, wallet.url.clone())))
         .await
 }
 

@@ -11,6 +11,7 @@ pub mod incoming;
 pub mod ledger;
 pub mod limits;
 pub mod outgoing;
+pub mod page;
 pub mod quote;
 pub mod rate;
 pub mod refusal;

@@ -1,10 +1,24 @@
 //! Incoming payments.
 
 use crate::columns;
+use crate::list::Statements;
 use crate::{Error, Row, Tx};
 use bursar_core::Id;
 use bursar_core::access::ClientId;
 use bursar_core::incoming::IncomingPayment;
+use bursar_core::page::Ask;
+
+/// The columns that [`read`] reads, of the rows that the rest of the statement chooses.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, wallet_address_id, client, asset_code, asset_scale, incoming, received, metadata, created_at,
+                 expires_at, completed_at
+             FROM incoming_payment ",
+            $which
+        )
+    };
+}
 
 /// Adds an incoming payment.
 ///
@@ -36,13 +50,28 @@ pub fn insert(tx: &mut Tx<'_>, payment: &IncomingPayment) -> Result<(), Error> {
 /// # Errors
 /// When the database fails.
 pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<IncomingPayment>, Error> {
-    tx.one(
-        "SELECT id, wallet_address_id, client, asset_code, asset_scale, incoming, received, metadata, created_at,
-             expires_at, completed_at
-         FROM incoming_payment WHERE id = $1",
-        &[id.into()],
-        read,
-    )
+    tx.one(select!("WHERE id = $1"), &[id.into()], read)
+}
+
+const LIST: Statements = Statements {
+    all_older: select!("WHERE wallet_address_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"),
+    all_newer: select!("WHERE wallet_address_id = $1 AND id > $2 ORDER BY id LIMIT $3"),
+    own_older: select!("WHERE wallet_address_id = $1 AND client = $4 AND id < $2 ORDER BY id DESC LIMIT $3"),
+    own_newer: select!("WHERE wallet_address_id = $1 AND client = $4 AND id > $2 ORDER BY id LIMIT $3"),
+};
+
+/// Loads what a page of the wallet address's incoming payments needs, nearest to its beginning first; those of one
+/// client only, or of everybody.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    tx: &mut Tx<'_>,
+    wallet_address: &Id,
+    client: Option<&ClientId>,
+    ask: &Ask,
+) -> Result<Vec<IncomingPayment>, Error> {
+    LIST.load(tx, wallet_address, client, ask, read)
 }
 
 /// Writes what was received, and whether that completed it.

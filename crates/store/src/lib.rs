@@ -12,6 +12,7 @@ pub mod grant;
 pub mod idempotency;
 pub mod incoming_payment;
 pub mod ledger;
+mod list;
 mod migrations;
 pub mod nonce;
 pub mod outgoing_payment;

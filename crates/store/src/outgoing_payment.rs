@@ -1,11 +1,26 @@
 //! Outgoing payments.
 
 use crate::columns;
-use crate::{Error, Tx};
+use crate::list::Statements;
+use crate::{Error, Row, Tx};
 use bursar_core::Id;
 use bursar_core::access::ClientId;
 use bursar_core::outgoing::{OutgoingPayment, State};
+use bursar_core::page::Ask;
 use bursar_core::quote::Price;
+
+/// The columns that [`read`] reads, of the rows that the rest of the statement chooses.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, wallet_address_id, client, access_id, window_index, quote_id, receiver, incoming_payment_id,
+                 debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code, receive_asset_scale, sent,
+                 state, metadata, created_at
+             FROM outgoing_payment ",
+            $which
+        )
+    };
+}
 
 /// Adds an outgoing payment.
 ///
@@ -47,30 +62,46 @@ pub fn insert(tx: &mut Tx<'_>, payment: &OutgoingPayment) -> Result<(), Error> {
 /// # Errors
 /// When the database fails.
 pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<OutgoingPayment>, Error> {
-    tx.one(
-        "SELECT id, wallet_address_id, client, access_id, window_index, quote_id, receiver, incoming_payment_id,
-             debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code, receive_asset_scale, sent,
-             state, metadata, created_at
-         FROM outgoing_payment WHERE id = $1",
-        &[id.into()],
-        |row| {
-            let debit = columns::amount(row, 8)?;
-            let state = row.text(15)?;
-            Ok(OutgoingPayment {
-                id: row.id(0)?,
-                wallet_address: row.id(1)?,
-                client: ClientId::from_stored(row.text(2)?),
-                access: row.id(3)?,
-                window: row.int(4)?,
-                quote: row.opt_id(5)?,
-                receiver: row.text(6)?,
-                incoming_payment: row.id(7)?,
-                price: Price { debit, receive: columns::amount(row, 11)? },
-                sent: debit.asset().amount(row.unsigned(14)?).map_err(columns::corrupt)?,
-                state: State::from_stored(&state).ok_or_else(|| Error::Corrupt(format!("payment state {state:?}")))?,
-                metadata: row.opt_text(16)?,
-                created_at: row.instant(17)?,
-            })
-        },
-    )
+    tx.one(select!("WHERE id = $1"), &[id.into()], read)
+}
+
+const LIST: Statements = Statements {
+    all_older: select!("WHERE wallet_address_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"),
+    all_newer: select!("WHERE wallet_address_id = $1 AND id > $2 ORDER BY id LIMIT $3"),
+    own_older: select!("WHERE wallet_address_id = $1 AND client = $4 AND id < $2 ORDER BY id DESC LIMIT $3"),
+    own_newer: select!("WHERE wallet_address_id = $1 AND client = $4 AND id > $2 ORDER BY id LIMIT $3"),
+};
+
+/// Loads what a page of the wallet address's outgoing payments needs, nearest to its beginning first; those of one
+/// client only, or of everybody.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    tx: &mut Tx<'_>,
+    wallet_address: &Id,
+    client: Option<&ClientId>,
+    ask: &Ask,
+) -> Result<Vec<OutgoingPayment>, Error> {
+    LIST.load(tx, wallet_address, client, ask, read)
+}
+
+fn read(row: &Row<'_>) -> Result<OutgoingPayment, Error> {
+    let debit = columns::amount(row, 8)?;
+    let state = row.text(15)?;
+    Ok(OutgoingPayment {
+        id: row.id(0)?,
+        wallet_address: row.id(1)?,
+        client: ClientId::from_stored(row.text(2)?),
+        access: row.id(3)?,
+        window: row.int(4)?,
+        quote: row.opt_id(5)?,
+        receiver: row.text(6)?,
+        incoming_payment: row.id(7)?,
+        price: Price { debit, receive: columns::amount(row, 11)? },
+        sent: debit.asset().amount(row.unsigned(14)?).map_err(columns::corrupt)?,
+        state: State::from_stored(&state).ok_or_else(|| Error::Corrupt(format!("payment state {state:?}")))?,
+        metadata: row.opt_text(16)?,
+        created_at: row.instant(17)?,
+    })
 }

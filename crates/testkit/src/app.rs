@@ -3,7 +3,7 @@
 use crate::world::Provider;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bursar_app::Clock;
-use bursar_httpsig::{PrivateKey, Request, SignOptions, sign};
+use bursar_httpsig::{Jwk, PrivateKey, Request, SignOptions, sign};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -12,12 +12,13 @@ use url::Url;
 /// An app with its key.
 #[derive(Clone)]
 pub struct TestApp {
-    /// Its wallet address.
+    /// Its wallet address; empty if it is known by its key alone.
     pub address: String,
     /// Its key.
     pub key: PrivateKey,
     /// The key's name.
     pub kid: String,
+    jwk: Option<Jwk>,
     clock: Clock,
     http: reqwest::Client,
 }
@@ -50,7 +51,19 @@ impl TestApp {
     /// An app.
     pub fn new(address: String, key: PrivateKey, kid: &str, clock: Clock) -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Self { address, key, kid: kid.to_owned(), clock, http: http.build().expect("an HTTP client") }
+        Self { address, key, kid: kid.to_owned(), jwk: None, clock, http: http.build().expect("an HTTP client") }
+    }
+
+    /// An app that is known by a new key alone (directed identity).
+    pub fn key_only(provider: &Provider, clock: &Clock) -> Self {
+        let key = PrivateKey::from_seed(provider.app.random.bytes());
+        let jwk = Jwk::new("only-key".to_owned(), key.public_key()).expect("a key");
+        Self { jwk: Some(jwk), ..Self::new(String::new(), key, "only-key", clock.clone()) }
+    }
+
+    /// What it names as `client`.
+    pub fn client(&self) -> Value {
+        self.jwk.as_ref().map_or_else(|| json!(self.address), |jwk| json!({ "jwk": jwk }))
     }
 
     /// The same app with another key.
@@ -117,7 +130,7 @@ impl TestApp {
 
     /// Asks for a grant with these access items.
     pub async fn request(&self, provider: &Provider, access: Value, interact: Option<Value>) -> Reply {
-        let mut body = json!({ "access_token": { "access": access }, "client": self.address });
+        let mut body = json!({ "access_token": { "access": access }, "client": self.client() });
         if let Some(interact) = interact {
             body["interact"] = interact;
         }
@@ -139,8 +152,13 @@ impl TestApp {
         }
         let access = json!([item, { "type": "quote", "actions": ["create", "read"] }]);
         let pending = self.request(provider, access, Some(Self::interact())).await.expect(200);
+        self.approved(provider, &pending).await
+    }
+
+    /// Has the account holder agree to a pending request, and continues it.
+    pub async fn approved(&self, provider: &Provider, pending: &Value) -> Grant {
         let finish = provider.approve(pending["interact"]["redirect"].as_str().expect("a page")).await.expect("an URL");
-        let reference = check_redirect(&finish, &pending, &provider.app.config.auth_url());
+        let reference = check_redirect(&finish, pending, &provider.app.config.auth_url());
         let issued = self
             .post(
                 text(&pending["continue"]["uri"]),

@@ -83,6 +83,11 @@ impl Raw {
         })
     }
 
+    /// What stands behind the question mark of the target; empty without one.
+    pub fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
     /// Whether there is a body.
     pub fn has_body(&self) -> bool {
         !self.body.is_empty()

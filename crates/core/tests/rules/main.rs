@@ -9,6 +9,7 @@ mod ledger;
 mod limits;
 mod limits_model;
 mod outgoing;
+mod page;
 mod quote;
 mod rate;
 mod redirect;

@@ -7,6 +7,7 @@ mod database;
 mod grants;
 mod groups;
 mod ledger;
+mod lists;
 mod locations;
 mod migrations;
 mod payments;
@@ -72,6 +73,9 @@ suite! {
         sums_past_64_bits_are_refused,
         a_refused_transfer_changes_nothing,
         the_store_allows_what_the_rules_allow,
+    }
+    lists {
+        pages_hold_what_they_should,
     }
     migrations {
         a_fresh_database_gets_every_version,

@@ -3,6 +3,7 @@
 mod grants;
 mod interactions;
 mod limits;
+mod lists;
 mod payments;
 mod races;
 mod remote;
