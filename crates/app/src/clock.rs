@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// The provider's clock: the system's, moved by some offset in the sandbox, or one that stands still until it is
@@ -10,6 +11,8 @@ use tokio::sync::watch;
 #[derive(Clone)]
 pub struct Clock {
     setting: Arc<watch::Sender<Setting>>,
+    /// When it was made, in real time.
+    began: Instant,
 }
 
 #[derive(Clone, Copy)]
@@ -23,12 +26,12 @@ enum Setting {
 impl Clock {
     /// The system's clock, moved by an offset.
     pub fn system(offset: SignedDuration) -> Self {
-        Self { setting: Arc::new(watch::Sender::new(Setting::System { offset })) }
+        Self { setting: Arc::new(watch::Sender::new(Setting::System { offset })), began: Instant::now() }
     }
 
     /// A clock that stands still.
     pub fn manual(now: Timestamp) -> Self {
-        Self { setting: Arc::new(watch::Sender::new(Setting::Manual { now })) }
+        Self { setting: Arc::new(watch::Sender::new(Setting::Manual { now })), began: Instant::now() }
     }
 
     /// The present, in whole microseconds, which is what is stored.
@@ -46,6 +49,15 @@ impl Clock {
         match *self.setting.borrow() {
             Setting::System { .. } => Timestamp::now().as_second(),
             Setting::Manual { now } => now.as_second(),
+        }
+    }
+
+    /// How much time has passed since some point that stays the same, as callers see it: it neither follows when the
+    /// sandbox's clock is moved nor when somebody sets the system's. A manual clock moves it.
+    pub fn wire_elapsed(&self) -> Duration {
+        match *self.setting.borrow() {
+            Setting::System { .. } => self.began.elapsed(),
+            Setting::Manual { now } => Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default(),
         }
     }
 
@@ -74,7 +86,7 @@ impl Clock {
                 return;
             }
             let manual = matches!(*self.setting.borrow(), Setting::Manual { .. });
-            let nap = std::time::Duration::try_from(left).unwrap_or_default();
+            let nap = Duration::try_from(left).unwrap_or_default();
             tokio::select! {
                 () = tokio::time::sleep(nap), if !manual => {}
                 changed = changes.changed() => if changed.is_err() { return },
@@ -83,12 +95,18 @@ impl Clock {
     }
 
     /// Runs `work` for at most this long in real time: for the network, which no test clock moves.
-    pub async fn within<T>(real: std::time::Duration, work: impl Future<Output = T>) -> Option<T> {
+    pub async fn within<T>(real: Duration, work: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout(real, work).await.ok()
     }
 
+    /// Sleeps for this long in real time: for connections, which no test clock moves. Work that people or apps wait
+    /// for sleeps on the clock instead.
+    pub fn real_sleep(real: Duration) -> tokio::time::Sleep {
+        tokio::time::sleep(real)
+    }
+
     /// A point of real time, for cached answers of other servers.
-    pub fn real_instant() -> std::time::Instant {
-        std::time::Instant::now()
+    pub fn real_instant() -> Instant {
+        Instant::now()
     }
 }

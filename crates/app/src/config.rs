@@ -1,7 +1,9 @@
 //! How a provider is set up.
 
+use crate::rate_limits::RateLimits;
 use bursar_core::rate::Rates;
 use bursar_httpsig::Policy;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use url::Url;
 
@@ -34,6 +36,10 @@ pub struct Config {
     pub session_lifetime: SignedDuration,
     /// How long an idempotency key is remembered: 24 hours.
     pub idempotency_lifetime: SignedDuration,
+    /// Proxies in front of this server, which are believed when they say for whom they ask: none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many requests a caller may make to the public APIs. Without limits in the sandbox.
+    pub rate_limits: RateLimits,
     /// The ILP address of this provider, below which incoming payments have theirs.
     pub ilp_address: String,
 }
@@ -88,6 +94,8 @@ impl Config {
             quote_lifetime: SignedDuration::from_mins(5),
             session_lifetime: SignedDuration::from_hours(12),
             idempotency_lifetime: SignedDuration::from_hours(24),
+            trusted_proxies: Vec::new(),
+            rate_limits: if sandbox { RateLimits::NONE } else { RateLimits::default() },
             ilp_address: "test.bursar".to_owned(),
         })
     }

@@ -51,6 +51,7 @@ pub async fn run(app: Arc<App>) {
 /// # Errors
 /// When the database fails.
 pub async fn clean(app: &App) -> Result<u64, Error> {
+    app.limiter.forget_idle();
     let now = app.clock.now();
     let before = |age: SignedDuration| now.saturating_sub(age).unwrap_or(Timestamp::MIN);
     let moments = Moments {

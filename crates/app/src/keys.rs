@@ -19,6 +19,8 @@ const STALE_MAX: Duration = Duration::from_secs(3600);
 /// How long a server that could not be reached is not asked again.
 const FAILURE_REMEMBERED: Duration = Duration::from_secs(2);
 const SETS_MAX: usize = 2048;
+/// When a client whose keys cannot be read shall try again.
+const KEYS_RETRY_SECONDS: u32 = 5;
 
 /// Key sets of clients at other servers, cached with a bound.
 #[derive(Default)]
@@ -63,7 +65,7 @@ fn rejected(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 /// The refusal while a client's keys cannot be looked at: not its fault, and not the end of its key.
 fn unavailable(url: &str, error: &FetchError) -> Error {
     let text = format!("the keys of {url} cannot be read just now ({error}): try again in a moment");
-    Error::refused(Code::KeysUnavailable, text)
+    Refusal::new(Code::KeysUnavailable, text).retry_after(KEYS_RETRY_SECONDS).into()
 }
 
 /// Finds the client with this wallet address, and its key with this name.

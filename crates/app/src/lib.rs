@@ -21,6 +21,7 @@ pub mod net;
 pub mod outgoing;
 pub mod quotes;
 pub mod random;
+pub mod rate_limits;
 pub mod receivers;
 pub mod sandbox;
 pub mod tokens;
@@ -56,6 +57,8 @@ pub struct App {
     pub net: net::Net,
     /// Key sets of clients at other servers.
     pub keys: keys::RemoteKeys,
+    /// How much callers have asked lately.
+    pub limiter: rate_limits::Limiter,
     /// Turns at hashing passwords, which takes much memory and time.
     passwords: tokio::sync::Semaphore,
 }
@@ -71,7 +74,8 @@ impl App {
     pub fn new(config: Config, store: Store, clock: Clock, random: Random, secret: Secret) -> Result<Self, Error> {
         let net = net::Net::new(config.development)?;
         let passwords = tokio::sync::Semaphore::new(PASSWORDS_MAX);
-        Ok(Self { config, store, clock, random, secret, net, keys: keys::RemoteKeys::default(), passwords })
+        let (keys, limiter) = (keys::RemoteKeys::default(), rate_limits::Limiter::new(config.rate_limits, &clock));
+        Ok(Self { config, store, clock, random, secret, net, keys, limiter, passwords })
     }
 
     /// The present, and a new id made in it.

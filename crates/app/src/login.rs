@@ -4,9 +4,9 @@ use crate::accounts::verify_password;
 use crate::{App, Error};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bursar_core::secret::Purpose;
-use bursar_core::{Code, Id, TokenHash};
+use bursar_core::{Code, Id, Refusal, TokenHash};
 use bursar_store::{account_holder, session};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// Failed attempts on one name before it has to wait.
 const FAILURES_PER_NAME_MAX: u64 = 5;
@@ -46,8 +46,8 @@ pub async fn log_in(app: &App, name: &str, password: &str, address: &str) -> Res
         .write(Vec::new(), move |tx| {
             for (subject, most) in &checked {
                 if session::failures(tx, subject, since)? >= *most {
-                    let text = "too many failed attempts: wait 15 minutes, then try again";
-                    return Err(Error::refused(Code::TooManyRequests, text));
+                    let began = session::failing_since(tx, subject, since)?.unwrap_or(now);
+                    return Err(wait_until(began.saturating_add(FAILURES_COUNTED_FOR).unwrap_or(now), now).into());
                 }
                 session::count_failure(tx, subject, since, now)?;
             }
@@ -72,6 +72,19 @@ pub async fn log_in(app: &App, name: &str, password: &str, address: &str) -> Res
         })
         .await?;
     Ok(token)
+}
+
+/// The refusal after too many failures, until their count begins anew.
+fn wait_until(until: Timestamp, now: Timestamp) -> Refusal {
+    let left = until.duration_since(now);
+    let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
+    let seconds = u32::try_from(seconds).unwrap_or(0).max(1);
+    let minutes = seconds.div_ceil(60);
+    let text = match minutes {
+        1 => "too many failed attempts: wait a minute, then try again".to_owned(),
+        _ => format!("too many failed attempts: wait {minutes} minutes, then try again"),
+    };
+    Refusal::new(Code::TooManyRequests, text).retry_after(seconds)
 }
 
 /// Who has the session of this cookie.

@@ -68,9 +68,13 @@ pub enum Code {
     IdempotencyConflict,
     /// 413: the request body is too large.
     TooLarge,
+    /// 414 `uri_too_long`: the request's URL is too long.
+    UriTooLong,
+    /// 408 `request_timeout`: the request's body did not arrive in time.
+    RequestTimeout,
     /// 405: the resource has no such method.
     MethodNotAllowed,
-    /// 429: too many attempts.
+    /// 429: too many requests or attempts; the refusal says when to come again.
     TooManyRequests,
 }
 
@@ -103,6 +107,8 @@ impl Code {
             Self::Conflict => "conflict",
             Self::IdempotencyConflict => "idempotency_key_reused",
             Self::TooLarge => "too_large",
+            Self::UriTooLong => "uri_too_long",
+            Self::RequestTimeout => "request_timeout",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TooManyRequests => "too_many_requests",
         }
@@ -119,12 +125,20 @@ pub struct Refusal {
     pub description: Cow<'static, str>,
     /// The facts.
     pub details: Option<Map<String, Value>>,
+    /// After how many seconds the same request may succeed, if that is known (RFC 9110 §10.2.3).
+    pub retry_after_seconds: Option<u32>,
 }
 
 impl Refusal {
     /// A refusal with a sentence.
     pub fn new(code: Code, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), details: None }
+        Self { code, description: description.into(), details: None, retry_after_seconds: None }
+    }
+
+    /// Says after how many seconds the same request may succeed.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
     }
 
     /// Adds a fact.

@@ -66,6 +66,18 @@ pub fn failures(tx: &mut Tx<'_>, subject: &str, since: Timestamp) -> Result<u64,
     Ok(failures.unwrap_or(0))
 }
 
+/// When the count of [`failures`] of this subject began, if it began after the given instant.
+///
+/// # Errors
+/// When the database fails.
+pub fn failing_since(tx: &mut Tx<'_>, subject: &str, since: Timestamp) -> Result<Option<Timestamp>, Error> {
+    tx.one(
+        "SELECT since FROM login_failure WHERE subject = $1 AND since > $2",
+        &[subject.into(), since.into()],
+        |row| row.instant(0),
+    )
+}
+
 /// Counts a failed log-in, beginning anew if the last count began before `since`.
 ///
 /// # Errors

@@ -41,6 +41,8 @@ pub fn status(code: Code) -> StatusCode {
         Conflict | IdempotencyConflict => StatusCode::CONFLICT,
         KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        UriTooLong => StatusCode::URI_TOO_LONG,
+        RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
     }
 }
@@ -55,13 +57,8 @@ impl IntoResponse for WebError {
                     details: refusal.details,
                 };
                 let mut response = (status(refusal.code), Json(ErrorBody { error: detail })).into_response();
-                let wait = match refusal.code {
-                    Code::TooManyRequests => Some("900"),
-                    Code::KeysUnavailable => Some("5"),
-                    _ => None,
-                };
-                if let Some(seconds) = wait {
-                    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+                if let Some(seconds) = refusal.retry_after_seconds {
+                    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
                 }
                 response
             }

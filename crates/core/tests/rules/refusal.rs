@@ -41,6 +41,8 @@ fn every_code_has_its_word() {
     check(Code::Conflict, "conflict");
     check(Code::IdempotencyConflict, "idempotency_key_reused");
     check(Code::TooLarge, "too_large");
+    check(Code::UriTooLong, "uri_too_long");
+    check(Code::RequestTimeout, "request_timeout");
     check(Code::MethodNotAllowed, "method_not_allowed");
     check(Code::TooManyRequests, "too_many_requests");
 }
@@ -58,7 +60,8 @@ fn a_refusal_says_what_deployed_clients_match() {
 #[test]
 fn facts_are_added_one_by_one() {
     let plain = Refusal::new(Code::NotFound, "there is no such quote");
-    assert_eq!(plain.details, None);
+    assert_eq!((&plain.details, plain.retry_after_seconds), (&None, None));
+    assert_eq!(plain.clone().retry_after(7).retry_after_seconds, Some(7));
     let full = plain.with("id", "7").with_amount("limit", amount(150, "CAD/2")).with("id", 8);
     let expected = json!({"id": 8, "limit": {"value": "150", "assetCode": "CAD", "assetScale": 2}});
     assert_eq!(serde_json::to_value(full.details).ok(), Some(expected));

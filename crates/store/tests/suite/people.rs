@@ -84,6 +84,8 @@ pub fn failed_log_ins_are_counted(db: &Database) {
     // The count began at 100: whoever looks from then on does not see it any more.
     assert_eq!(failures("alice", 99), 3);
     assert_eq!(failures("alice", 100), 0);
+    let began = |since: i64| db.read(move |tx| session::failing_since(tx, "alice", seconds(since)));
+    assert_eq!((began(99), began(100)), (Some(seconds(100)), None));
     // And it begins anew once it is old.
     count("alice", 100, 200);
     assert_eq!(failures("alice", 0), 1);
