@@ -57,7 +57,9 @@ impl Clock {
     pub fn wire_elapsed(&self) -> Duration {
         match *self.setting.borrow() {
             Setting::System { .. } => self.began.elapsed(),
-            Setting::Manual { now } => Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default(),
+            Setting::Manual { now } => {
+                Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default()
+            }
         }
     }
 

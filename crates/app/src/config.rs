@@ -1,10 +1,12 @@
 //! How a provider is set up.
 
 use crate::rate_limits::RateLimits;
-use bursar_core::rate::Rates;
+use crate::rates::RateSource;
+use bursar_core::fee::Fees;
 use bursar_httpsig::Policy;
 use ipnet::IpNet;
 use jiff::SignedDuration;
+use std::sync::Arc;
 use url::Url;
 
 /// A provider's configuration. The documented defaults are those of [`Config::new`].
@@ -18,8 +20,10 @@ pub struct Config {
     pub development: bool,
     /// Whether the sandbox API is offered, which gives anybody money and any account.
     pub sandbox: bool,
-    /// Exchange rates.
-    pub rates: Rates,
+    /// Where exchange rates come from.
+    pub rates: RateSource,
+    /// What this provider takes for payments.
+    pub fees: Arc<Fees>,
     /// How old and how new signatures may be.
     pub signatures: Policy,
     /// How long an access token lives: 10 minutes.
@@ -85,7 +89,8 @@ impl Config {
             provider_name: "Bursar".to_owned(),
             development: sandbox,
             sandbox,
-            rates: Rates::default(),
+            rates: RateSource::default(),
+            fees: Arc::default(),
             signatures: Policy::default(),
             token_lifetime: SignedDuration::from_mins(10),
             interaction_lifetime: SignedDuration::from_mins(10),

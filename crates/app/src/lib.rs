@@ -22,6 +22,7 @@ pub mod outgoing;
 pub mod quotes;
 pub mod random;
 pub mod rate_limits;
+pub mod rates;
 pub mod receivers;
 pub mod sandbox;
 pub mod tokens;
@@ -57,6 +58,8 @@ pub struct App {
     pub net: net::Net,
     /// Key sets of clients at other servers.
     pub keys: keys::RemoteKeys,
+    /// What the exchange-rate endpoint last told.
+    pub rates: rates::RateCache,
     /// How much callers have asked lately.
     pub limiter: rate_limits::Limiter,
     /// Turns at hashing passwords, which takes much memory and time.
@@ -75,7 +78,8 @@ impl App {
         let net = net::Net::new(config.development)?;
         let passwords = tokio::sync::Semaphore::new(PASSWORDS_MAX);
         let (keys, limiter) = (keys::RemoteKeys::default(), rate_limits::Limiter::new(config.rate_limits, &clock));
-        Ok(Self { config, store, clock, random, secret, net, keys, limiter, passwords })
+        let rates = rates::RateCache::default();
+        Ok(Self { config, store, clock, random, secret, net, keys, rates, limiter, passwords })
     }
 
     /// The present, and a new id made in it.

@@ -43,8 +43,7 @@ pub struct Rules {
 
 impl Rules {
     /// For real money: https on its own port, and the public internet only.
-    pub const PUBLIC: Self =
-        Self { http_and_ports: false, may_connect: is_public, timeout: Duration::from_secs(5) };
+    pub const PUBLIC: Self = Self { http_and_ports: false, may_connect: is_public, timeout: Duration::from_secs(5) };
     /// For development: anything.
     pub const DEVELOPMENT: Self = Self { http_and_ports: true, may_connect: |_| true, ..Self::PUBLIC };
 }

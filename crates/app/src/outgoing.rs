@@ -5,8 +5,9 @@ use crate::idempotent::{IdempotencyKey, Memory};
 use crate::incoming::{stored_metadata, unknown_wallet, wire_metadata};
 use crate::lists::{ListQuery, Listed};
 use crate::receivers::{self, LocalReceiver};
-use crate::{App, Error, quotes, wallets};
+use crate::{App, Error, quotes, rates, wallets};
 use bursar_core::access::{self, GrantedAccess, Scope};
+use bursar_core::fee::Fees;
 use bursar_core::grant::State;
 use bursar_core::ledger::{AccountKind, LocalRoute};
 use bursar_core::limits::{self, Spend};
@@ -21,6 +22,7 @@ use bursar_types::{
     ResourceType, SpentAmounts,
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 
 const RESOURCE: ResourceType = ResourceType::OutgoingPayment;
 
@@ -35,10 +37,13 @@ enum Priced {
 
 struct Ask {
     id: Id,
+    /// For the account that fees go to, if it has to be opened.
+    fee_account: Id,
     wallet: String,
     priced: Priced,
     metadata: Option<String>,
-    rates: Rates,
+    rates: Option<Arc<Rates>>,
+    fees: Arc<Fees>,
     base: String,
     now: Timestamp,
 }
@@ -54,7 +59,7 @@ pub async fn create(
     request: CreateOutgoingPayment,
     key: Option<IdempotencyKey>,
 ) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
-    let (now, id) = app.now_and_id();
+    let now = app.clock.now();
     let base = app.config.resource_url();
     let (wallet, priced, metadata) = match request {
         CreateOutgoingPayment::FromQuote(ask) => {
@@ -70,9 +75,23 @@ pub async fn create(
     let metadata = stored_metadata(metadata)?;
     let (looked_up, spelled, wanted) = (caller.clone(), wallet.clone(), priced.clone());
     let locks = app.store.read(move |tx| locks(tx, &looked_up, &spelled, &wanted)).await?;
-    let memory = Memory::of(app, caller.client.to_string(), key, now);
-    let ask = Ask { id, wallet, priced, metadata, rates: app.config.rates.clone(), base, now };
-    app.store.write(locks, move |tx| pay(tx, &caller, &ask, &memory)).await
+    rates::with(app, now, |rates| {
+        let memory = Memory::of(app, caller.client.to_string(), key.clone(), now);
+        let ask = Ask {
+            id: app.new_id(now),
+            fee_account: app.new_id(now),
+            wallet: wallet.clone(),
+            priced: priced.clone(),
+            metadata: metadata.clone(),
+            rates,
+            fees: app.config.fees.clone(),
+            base: base.clone(),
+            now,
+        };
+        let caller = caller.clone();
+        app.store.write(locks.clone(), move |tx| pay(tx, &caller, &ask, &memory))
+    })
+    .await
 }
 
 /// Everything the payment is about to change: the grant's counter, the quote, the receiver, and the accounts
@@ -94,6 +113,8 @@ fn locks(tx: &mut Tx<'_>, caller: &Caller, wallet: &str, priced: &Priced) -> Res
     let payee = payee.map(|id| wallet_address::by_id(tx, &id)).transpose()?.flatten();
     let Some((payer, payee)) = payer.zip(payee) else { return Ok(locks) };
     locks.extend([LockKey::of(&payer.account), LockKey::of(&payee.account)]);
+    let fees = ledger::find_provider_account(tx, AccountKind::Fees, payer.asset)?;
+    locks.extend(fees.map(|account| LockKey::of(&account.id)));
     if payer.asset != payee.asset {
         for asset in [payer.asset, payee.asset] {
             let position = ledger::find_provider_account(tx, AccountKind::Exchange, asset)?;
@@ -145,7 +166,7 @@ fn decide(
     let (receiver, receiver_url, price, quote) = priced(tx, caller, access, ask, wallet)?;
     let window = limits::window_index(access.limits.as_ref(), ask.now)?;
     let spent = spend::get(tx, &access.id, window)?;
-    let route = route(tx, wallet, &receiver.wallet_address)?;
+    let route = route(tx, wallet, &receiver.wallet_address, &price, ask)?;
     let loaded = Loaded { access, spend: &spent, window, receiver: &receiver, route: &route };
     let create = rule::Create {
         id: ask.id,
@@ -216,15 +237,15 @@ fn priced(
             let LocalReceiver { id, url } = receiver.clone()?;
             rule::require_receiver(access, &url)?;
             let receiver = receivers::load(tx, &id)?;
-            let rate = ask.rates.between(wallet.asset, receiver.asset)?;
-            let price = price(Fixed::Debit(*debit), wallet.asset, &receiver, &rate, ask.now)?;
+            let terms = quotes::terms(ask.rates.as_deref(), &ask.fees, wallet.asset, receiver.asset)?;
+            let price = price(Fixed::Debit(*debit), wallet.asset, &receiver, &terms, ask.now)?;
             Ok((receiver, url, price, None))
         }
     }
 }
 
 /// The accounts between a wallet and a receiver's wallet address.
-fn route(tx: &mut Tx<'_>, payer: &WalletAddress, payee: &Id) -> Result<LocalRoute, Error> {
+fn route(tx: &mut Tx<'_>, payer: &WalletAddress, payee: &Id, price: &Price, ask: &Ask) -> Result<LocalRoute, Error> {
     let broken = |what: &str| Error::Internal(format!("{what} is missing in the ledger"));
     let payee = wallet_address::by_id(tx, payee)?.ok_or_else(|| broken("the receiver's wallet"))?;
     if payee.deactivated_at.is_some() {
@@ -236,7 +257,9 @@ fn route(tx: &mut Tx<'_>, payer: &WalletAddress, payee: &Id) -> Result<LocalRout
         ledger::find_provider_account(tx, AccountKind::Exchange, asset)?.ok_or_else(|| broken("an exchange account"))
     };
     let exchange = if from.asset == to.asset { None } else { Some((position(from.asset)?, position(to.asset)?)) };
-    Ok(LocalRoute { payer: from, payee: to, exchange })
+    let open_fees = |tx| ledger::provider_account(tx, AccountKind::Fees, from.asset, &ask.fee_account, ask.now);
+    let fees = if price.fee.is_zero() { None } else { Some(open_fees(tx)?) };
+    Ok(LocalRoute { payer: from, payee: to, exchange, fees })
 }
 
 fn wire(base: &str, payment: &OutgoingPayment, wallet: String) -> Result<Wire, Error> {

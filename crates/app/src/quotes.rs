@@ -3,12 +3,16 @@
 use crate::callers::Caller;
 use crate::idempotent::{IdempotencyKey, Memory};
 use crate::incoming::unknown_wallet;
-use crate::{App, Error, receivers, wallets};
+use crate::{App, Error, rates, receivers, wallets};
 use bursar_core::access::{self, Scope};
-use bursar_core::quote::{self as rule, Fixed, Quote};
+use bursar_core::fee::Fees;
+use bursar_core::quote::{self as rule, Fixed, Quote, Terms};
+use bursar_core::rate::Rates;
 use bursar_core::{Code, Id};
 use bursar_store::{quote, wallet_address};
-use bursar_types::{Action, CreateQuote, Quote as Wire, QuoteMethod, ResourceType};
+use bursar_types::{Action, Asset, CreateQuote, Quote as Wire, QuoteMethod, ResourceType};
+use jiff::Timestamp;
+use std::sync::Arc;
 
 const RESOURCE: ResourceType = ResourceType::Quote;
 
@@ -28,11 +32,25 @@ pub async fn create(app: &App, caller: Caller, ask: CreateQuote, key: Option<Ide
         (None, Some(receive)) => Fixed::Receive(receive),
         (None, None) => Fixed::Missing,
     };
+    let now = app.clock.now();
+    rates::with(app, now, |rates| price(app, caller.clone(), &ask, fixed, key.clone(), rates, now)).await
+}
+
+async fn price(
+    app: &App,
+    caller: Caller,
+    ask: &CreateQuote,
+    fixed: Fixed,
+    key: Option<IdempotencyKey>,
+    rates: Option<Arc<Rates>>,
+    now: Timestamp,
+) -> Result<Wire, Error> {
+    let id = app.new_id(now);
     let receiver = receivers::local(app, &ask.receiver);
-    let (now, id) = app.now_and_id();
     let expires_at = now.saturating_add(app.config.quote_lifetime).unwrap_or(now);
-    let (rates, base) = (app.config.rates.clone(), app.config.resource_url());
+    let (fees, base) = (app.config.fees.clone(), app.config.resource_url());
     let memory = Memory::of(app, caller.client.to_string(), key, now);
+    let ask = ask.clone();
     app.store
         .write(Vec::new(), move |tx| {
             let wallet = wallets::find(tx, &ask.wallet_address, unknown_wallet)?;
@@ -42,14 +60,14 @@ pub async fn create(app: &App, caller: Caller, ask: CreateQuote, key: Option<Ide
             }
             let receiver = receiver.clone()?;
             let payment = receivers::load(tx, &receiver.id)?;
-            let rate = rates.between(wallet.asset, payment.asset)?;
+            let terms = terms(rates.as_deref(), &fees, wallet.asset, payment.asset)?;
             let quote = Quote {
                 id,
                 wallet_address: wallet.id,
                 client: caller.client.clone(),
                 receiver: receiver.url,
                 incoming_payment: receiver.id,
-                price: rule::price(fixed, wallet.asset, &payment, &rate, now)?,
+                price: rule::price(fixed, wallet.asset, &payment, &terms, now)?,
                 created_at: now,
                 expires_at,
                 used_by: None,
@@ -61,6 +79,19 @@ pub async fn create(app: &App, caller: Caller, ask: CreateQuote, key: Option<Ide
             Ok(made)
         })
         .await
+}
+
+/// What a payment between these assets costs. The same money needs no rates.
+///
+/// # Errors
+/// [`Code::NoRate`], or [`Code::RatesUnavailable`] when nobody told rates lately.
+pub(crate) fn terms(rates: Option<&Rates>, fees: &Fees, from: Asset, to: Asset) -> Result<Terms, Error> {
+    let rate = match rates {
+        Some(rates) => rates.between(from, to)?,
+        None if from.code() == to.code() => Rates::default().between(from, to)?,
+        None => return Err(rates::unavailable().into()),
+    };
+    Ok(Terms { rate, fee: fees.of(from) })
 }
 
 fn wire(base: &str, quote: &Quote, wallet: String) -> Wire {

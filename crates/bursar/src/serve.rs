@@ -3,7 +3,7 @@
 use crate::settings::{Data, File};
 use anyhow::Context;
 use axum::Router;
-use bursar_app::{App, Clock, Config, Random, jobs, sandbox};
+use bursar_app::{App, Clock, Config, Random, jobs, rates, sandbox};
 use bursar_store::{Location, Store};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -31,7 +31,7 @@ pub struct Serve {
     public_url: Option<String>,
     #[command(flatten)]
     data: Data,
-    /// Settings file (TOML): name, rates.
+    /// Settings file (TOML): name, rates, fees, and more (docs/settings.md).
     #[arg(long, value_name = "FILE", env = "BURSAR_CONFIG")]
     config: Option<PathBuf>,
     /// Play money, an API to make accounts and move the clock, http and private addresses allowed.
@@ -54,6 +54,7 @@ pub async fn run(serve: Serve, json: bool) -> anyhow::Result<ExitCode> {
         println!("{}", serde_json::json!({ "url": url, "listen": listener.local_addr()?, "sandbox": sandbox }));
     }
     tokio::spawn(jobs::run(app.clone()));
+    tokio::spawn(rates::keep_fresh(app.clone()));
     serve_until(bursar_web::router(app), listener, stop_signal()).await?;
     Ok(ExitCode::SUCCESS)
 }

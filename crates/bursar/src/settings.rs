@@ -2,15 +2,20 @@
 
 use anyhow::{Context, bail};
 use bursar_app::Config;
+use bursar_app::rates::{RateEndpoint, RateSource};
 use bursar_core::Secret;
+use bursar_core::fee::Fees;
 use bursar_core::rate::Rates;
 use bursar_store::Location;
 use clap::Args;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use url::Url;
 
 /// Where a provider's data is.
 #[derive(Args, Debug, Clone)]
@@ -94,15 +99,63 @@ pub struct File {
     name: Option<String>,
     /// Exchange rates.
     rates: Option<RatesTable>,
+    /// Fees, by the code of the payer's asset.
+    #[serde(default)]
+    fees: BTreeMap<String, FeeRule>,
 }
 
-/// Exchange rates: one unit of `base` is worth so much of each asset.
+/// Exchange rates: one unit of `base` is worth so much of each asset, as this table says or as an endpoint tells.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RatesTable {
     base: String,
     #[serde(default)]
     per_base: BTreeMap<String, String>,
+    url: Option<String>,
+    refresh_seconds: Option<u32>,
+    stale_seconds: Option<u32>,
+}
+
+/// What this provider takes for payments out of accounts of an asset.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeeRule {
+    #[serde(default)]
+    basis_points: u32,
+    #[serde(default = "zero")]
+    fixed: String,
+}
+
+fn zero() -> String {
+    "0".to_owned()
+}
+
+impl RatesTable {
+    fn source(self) -> anyhow::Result<RateSource> {
+        let seconds = |given: Option<u32>, default| given.map_or(default, |s| SignedDuration::from_secs(s.into()));
+        let Some(url) = self.url else {
+            if self.refresh_seconds.is_some() || self.stale_seconds.is_some() {
+                bail!("[rates] refresh_seconds and stale_seconds are about an endpoint: give its url, too");
+            }
+            let rates = self.per_base.iter().map(|(asset, rate)| (asset.as_str(), rate.as_str()));
+            return Ok(RateSource::Table(Arc::new(Rates::parse(&self.base, rates)?)));
+        };
+        if !self.per_base.is_empty() {
+            bail!("[rates] has a table per_base and a url: which of them counts?");
+        }
+        let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.context("[rates] url must begin with https:// or http://")?;
+        let defaults = RateEndpoint::new(url, &self.base);
+        let endpoint = RateEndpoint {
+            refresh: seconds(self.refresh_seconds, defaults.refresh),
+            stale: seconds(self.stale_seconds, defaults.stale),
+            ..defaults
+        };
+        if endpoint.refresh.is_zero() || endpoint.stale < endpoint.refresh {
+            bail!("[rates] refresh_seconds must be at least 1, and stale_seconds not below it");
+        }
+        Ok(RateSource::Endpoint(endpoint))
+    }
 }
 
 /// Rates for play money, so that a sandbox can pay across currencies without any settings.
@@ -129,14 +182,16 @@ impl File {
         if let Some(name) = self.name {
             config.provider_name = name;
         }
-        config.rates = match &self.rates {
-            Some(table) => {
-                let rates = table.per_base.iter().map(|(asset, rate)| (asset.as_str(), rate.as_str()));
-                Rates::parse(&table.base, rates)?
-            }
-            None if config.sandbox => Rates::parse("USD", PLAY_RATES.iter().copied())?,
-            None => Rates::default(),
+        config.rates = match self.rates {
+            Some(table) => table.source()?,
+            None if config.sandbox => RateSource::Table(Arc::new(Rates::parse("USD", PLAY_RATES.iter().copied())?)),
+            None => RateSource::default(),
         };
+        let mut fees = Fees::default();
+        for (asset, rule) in &self.fees {
+            fees.set(asset, rule.basis_points, &rule.fixed)?;
+        }
+        config.fees = Arc::new(fees);
         Ok(())
     }
 }

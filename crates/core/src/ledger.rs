@@ -4,8 +4,12 @@
 //! add up to zero. Transfers are never changed: money on its way is *reserved*, and a second transfer *posts* it
 //! or *voids* it. Each transfer is named by what it belongs to and its number in it, so a repeat is harmless.
 
+use crate::quote::Price;
 use crate::{Code, Id, Refusal};
 use bursar_types::{Amount, Asset};
+
+/// The number of the transfer that takes a payment's fee.
+pub const FEE_LEG: u8 = 2;
 
 /// What an account is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +18,8 @@ pub enum AccountKind {
     Holder,
     /// The provider's own position in an asset, through which currencies are exchanged.
     Exchange,
+    /// What the provider has earned by fees.
+    Fees,
     /// Where money comes from and goes to outside this ledger; the negative of all of it inside.
     Issuer,
 }
@@ -24,13 +30,14 @@ impl AccountKind {
         match self {
             Self::Holder => "holder",
             Self::Exchange => "exchange",
+            Self::Fees => "fees",
             Self::Issuer => "issuer",
         }
     }
 
     /// Reads the stored word.
     pub fn from_stored(word: &str) -> Option<Self> {
-        [Self::Holder, Self::Exchange, Self::Issuer].into_iter().find(|kind| kind.as_str() == word)
+        [Self::Holder, Self::Exchange, Self::Fees, Self::Issuer].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -186,22 +193,21 @@ pub struct LocalRoute {
     pub payee: Account,
     /// The provider's positions in the payer's and the payee's asset, if these differ.
     pub exchange: Option<(Account, Account)>,
+    /// Where fees of the payer's asset go, if one is charged.
+    pub fees: Option<Account>,
 }
 
 /// The transfers of a payment within this provider: one if both have the same asset, else one in each asset
-/// through the provider's positions.
+/// through the provider's positions; and one more for the fee, if there is one.
 ///
 /// # Errors
 /// [`Code::InsufficientFunds`] when the payer has too little, also for a payment to itself;
 /// [`Code::AmountTooLarge`] when another account would leave the range of 64 bits; [`Code::NoRate`] when the amounts
 /// are not of the accounts' assets, or these differ and there is no exchange.
-pub fn local_payment(
-    route: &LocalRoute,
-    reference: Id,
-    debit: Amount,
-    receive: Amount,
-) -> Result<Vec<Transfer>, Refusal> {
-    let LocalRoute { payer, payee, exchange } = route;
+pub fn local_payment(route: &LocalRoute, reference: Id, price: &Price) -> Result<Vec<Transfer>, Refusal> {
+    let LocalRoute { payer, payee, exchange, fees } = route;
+    let Price { debit, fee, receive, .. } = *price;
+    let principal = price.principal();
     let transfer = |leg, from: &Account, to: &Account, amount| Transfer {
         reference,
         leg,
@@ -211,17 +217,26 @@ pub fn local_payment(
         amount,
     };
     let is_pair = |from: &Account, to: &Account, amount: Amount| [from.asset, to.asset] == [amount.asset(); 2];
-    let (transfers, accounts) = match exchange {
-        None if is_pair(payer, payee, debit) && debit == receive => {
-            (vec![transfer(0, payer, payee, debit)], vec![payer, payee])
+    let unlike = || Refusal::new(Code::NoRate, "the provider does not exchange these assets");
+    let (mut transfers, mut accounts) = match exchange {
+        None if is_pair(payer, payee, principal) && principal == receive => {
+            (vec![transfer(0, payer, payee, principal)], vec![payer, payee])
         }
-        Some((source, target)) if is_pair(payer, source, debit) && is_pair(target, payee, receive) => (
-            vec![transfer(0, payer, source, debit), transfer(1, target, payee, receive)],
+        Some((source, target)) if is_pair(payer, source, principal) && is_pair(target, payee, receive) => (
+            vec![transfer(0, payer, source, principal), transfer(1, target, payee, receive)],
             vec![payer, source, target, payee],
         ),
-        _ => return Err(Refusal::new(Code::NoRate, "the provider does not exchange these assets")),
+        _ => return Err(unlike()),
     };
-    // Asked of the payer alone first: a payment to itself changes nothing in the end, and still needs the money.
+    match fees {
+        _ if fee.is_zero() => {}
+        Some(fees) if is_pair(payer, fees, fee) => {
+            transfers.push(transfer(FEE_LEG, payer, fees, fee));
+            accounts.push(fees);
+        }
+        _ => return Err(unlike()),
+    }
+    // Asked of the payer alone first: a payment to itself changes little in the end, and still needs the money.
     let [paid, _] = transfer(0, payer, payee, debit).changes();
     if !payer.allows(paid) {
         return Err(Refusal::unauthorized(Code::InsufficientFunds, "the wallet does not have enough money"));

@@ -5,6 +5,8 @@
 //! returns. A decision makes all its refusals first; after the last one nothing can fail.
 
 pub mod access;
+mod decimal;
+pub mod fee;
 pub mod grant;
 pub mod ids;
 pub mod incoming;

@@ -120,7 +120,7 @@ pub fn create_local(loaded: &Loaded<'_>, ask: Create, now: Timestamp) -> Result<
     require_receiver(loaded.access, &ask.receiver)?;
     let limits = loaded.access.limits.as_ref();
     let reserved = limits::reserve(limits, loaded.spend, ask.price.debit, ask.price.receive)?;
-    let transfers = ledger::local_payment(loaded.route, ask.id, ask.price.debit, ask.price.receive)?;
+    let transfers = ledger::local_payment(loaded.route, ask.id, &ask.price)?;
 
     let (debit, receive) = (ask.price.debit.value(), ask.price.receive.value());
     let spend = limits::commit(&reserved, Reserved { debit, receive }, debit, receive);

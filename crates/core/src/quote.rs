@@ -1,10 +1,11 @@
 //! Quotes: what a payment costs, as a commitment until they expire, for one payment.
 
 use crate::access::ClientId;
+use crate::fee::Fee;
 use crate::incoming::IncomingPayment;
-use crate::rate::Rate;
+use crate::rate::{Rate, UnitRate};
 use crate::{Code, Id, Refusal};
-use bursar_types::{Amount, Asset};
+use bursar_types::{Amount, Asset, VALUE_MAX};
 use jiff::Timestamp;
 
 /// A quote.
@@ -30,13 +31,55 @@ pub struct Quote {
     pub used_by: Option<Id>,
 }
 
-/// What leaves the payer's account and what arrives.
+/// What leaves the payer's account, what of it the provider keeps, and what arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
-    /// In the payer's asset.
+    /// All that leaves the payer's account, in its asset.
     pub debit: Amount,
-    /// In the receiver's asset.
+    /// The part of it that is the provider's fee.
+    pub fee: Amount,
+    /// What arrives, in the receiver's asset.
     pub receive: Amount,
+    /// The rate at which the rest of the debit was converted; none for prices of a time when it was not kept.
+    pub rate: Option<UnitRate>,
+}
+
+impl Price {
+    /// What is converted: the debit without the fee.
+    pub fn principal(&self) -> Amount {
+        let principal = self.debit.value().saturating_sub(self.fee.value());
+        self.debit.asset().amount(principal).unwrap_or(self.debit)
+    }
+}
+
+/// What the provider takes for a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Between the payer's and the receiver's asset.
+    pub rate: Rate,
+    /// Of the payer's asset.
+    pub fee: Fee,
+}
+
+impl Terms {
+    /// What a debit delivers once the fee is taken off: the rest is rounded down ([`Rate::deliver`]).
+    fn of_debit(&self, debit: Amount) -> Result<Price, Refusal> {
+        let asset = debit.asset();
+        let principal = asset.amount(self.fee.principal_of(debit.value())).unwrap_or(debit);
+        let fee = asset.amount(debit.value() - principal.value()).unwrap_or(asset.zero());
+        Ok(Price { debit, fee, receive: self.rate.deliver(principal)?, rate: Some(self.rate.unit()) })
+    }
+
+    /// The least debit that delivers at least this, with the fee on top.
+    fn for_delivery(&self, receive: Amount) -> Result<Price, Refusal> {
+        let principal = self.rate.debit_for(receive)?;
+        let asset = principal.asset();
+        let too_large = || Refusal::new(Code::AmountTooLarge, format!("the debit with its fee is above {VALUE_MAX}"));
+        let debit = self.fee.debit_for(principal.value()).and_then(|debit| asset.amount(debit).ok());
+        let debit = debit.ok_or_else(too_large)?;
+        let fee = asset.amount(debit.value() - principal.value()).unwrap_or(asset.zero());
+        Ok(Price { debit, fee, receive, rate: Some(self.rate.unit()) })
+    }
 }
 
 /// Which amount the client fixes.
@@ -60,18 +103,18 @@ pub fn price(
     fixed: Fixed,
     payer: Asset,
     receiver: &IncomingPayment,
-    rate: &Rate,
+    terms: &Terms,
     now: Timestamp,
 ) -> Result<Price, Refusal> {
     receiver.require_open(now)?;
     let price = match fixed {
         Fixed::Debit(debit) => {
             require_asset("debitAmount", debit, payer, "the wallet address pays in")?;
-            Price { debit, receive: rate.deliver(debit)? }
+            terms.of_debit(debit)?
         }
         Fixed::Receive(receive) => {
             require_asset("receiveAmount", receive, receiver.asset, "the receiver gets")?;
-            Price { debit: rate.debit_for(receive)?, receive }
+            terms.for_delivery(receive)?
         }
         Fixed::Missing => {
             let receive = receiver.missing().ok_or_else(|| {
@@ -80,7 +123,7 @@ pub fn price(
                     "the receiver has no incomingAmount: give a debitAmount or a receiveAmount",
                 )
             })?;
-            Price { debit: rate.debit_for(receive)?, receive }
+            terms.for_delivery(receive)?
         }
     };
     if price.receive.is_zero() {
@@ -89,9 +132,9 @@ pub fn price(
             "non-positive receive amount: the amount is too small to deliver anything",
         );
         // One unit may cost more than any amount can be; then there is no least debit to name.
-        let least = receiver.asset.amount(1).ok().and_then(|unit| rate.debit_for(unit).ok());
+        let least = receiver.asset.amount(1).ok().and_then(|unit| terms.for_delivery(unit).ok());
         return Err(match least {
-            Some(least) => refusal.with_amount("minSendAmount", least),
+            Some(least) => refusal.with_amount("minSendAmount", least.debit),
             None => refusal,
         });
     }

@@ -3,24 +3,17 @@
 //! A rate is a fraction. Delivered amounts are rounded down and debited amounts up, so the difference of less
 //! than one unit always stays with the provider.
 
+use crate::decimal::{Decimal, ten_to};
 use crate::{Code, Refusal};
 use bursar_types::{Amount, Asset, VALUE_MAX};
 use ethnum::U256;
 use std::collections::BTreeMap;
-
-const DIGITS_MAX: usize = 18;
+use std::fmt;
 
 /// How much of each asset one unit of the base asset is worth.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rates {
     per_base: BTreeMap<String, Decimal>,
-}
-
-/// An exact positive decimal number: `mantissa / 10^places`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Decimal {
-    mantissa: u64,
-    places: u32,
 }
 
 /// Why a rates table cannot be used.
@@ -52,21 +45,41 @@ impl Rates {
     /// # Errors
     /// When a rate is not a positive decimal number of at most 18 digits, or the base's own rate is not 1.
     pub fn parse<'a>(base: &str, table: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, InvalidRate> {
-        const ONE: Decimal = Decimal { mantissa: 1, places: 0 };
-        let mut per_base = BTreeMap::from([(base.to_owned(), ONE)]);
+        let mut rates = Self::of_base(base);
         for (asset, text) in table {
-            let given = || (asset.to_owned(), text.chars().take(40).collect());
-            let Some(rate) = Decimal::parse(text) else {
-                let (asset, text) = given();
-                return Err(InvalidRate::Number { asset, text });
-            };
-            if asset == base && rate != ONE {
-                let (asset, text) = given();
-                return Err(InvalidRate::Base { asset, text });
-            }
-            per_base.insert(asset.to_owned(), rate);
+            rates.add(base, asset, text, Decimal::parse(text))?;
         }
-        Ok(Self { per_base })
+        Ok(rates)
+    }
+
+    /// Reads a table whose numbers are written as in JSON: with or without quotes, exponents included. What cannot be
+    /// used is left out and told, so that one odd asset does not cost all others their rates.
+    pub fn parse_json<'a>(base: &str, table: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<InvalidRate>) {
+        let mut rates = Self::of_base(base);
+        let mut faults = Vec::new();
+        for (asset, literal) in table {
+            let text = literal.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(literal);
+            faults.extend(rates.add(base, asset, text, Decimal::parse_json(text)).err());
+        }
+        (rates, faults)
+    }
+
+    fn of_base(base: &str) -> Self {
+        Self { per_base: BTreeMap::from([(base.to_owned(), Decimal::ONE)]) }
+    }
+
+    fn add(&mut self, base: &str, asset: &str, text: &str, rate: Option<Decimal>) -> Result<(), InvalidRate> {
+        let given = || (asset.to_owned(), text.chars().take(40).collect());
+        let Some(rate) = rate.filter(|rate| !rate.is_zero()) else {
+            let (asset, text) = given();
+            return Err(InvalidRate::Number { asset, text });
+        };
+        if asset == base && rate != Decimal::ONE {
+            let (asset, text) = given();
+            return Err(InvalidRate::Base { asset, text });
+        }
+        self.per_base.insert(asset.to_owned(), rate);
+        Ok(())
     }
 
     /// The rate from the smallest unit of one asset to that of another.
@@ -75,7 +88,7 @@ impl Rates {
     /// [`Code::NoRate`] when one of the assets is not in the table.
     pub fn between(&self, from: Asset, to: Asset) -> Result<Rate, Refusal> {
         if from.code() == to.code() {
-            return Ok(Rate::new(from, to, U256::ONE, U256::ONE));
+            return Ok(Rate::new(from, to, UnitRate::ONE));
         }
         let find = |asset: Asset| {
             self.per_base.get(asset.code()).copied().ok_or_else(|| {
@@ -85,29 +98,33 @@ impl Rates {
             })
         };
         let (source, target) = (find(from)?, find(to)?);
-        // to per from = (target per base) / (source per base); both fractions have at most 18 digits.
-        let numerator = U256::from(target.mantissa) * ten_to(source.places);
-        let denominator = U256::from(source.mantissa) * ten_to(target.places);
-        Ok(Rate::new(from, to, numerator, denominator))
+        Ok(Rate::new(from, to, UnitRate { target, source }))
     }
 }
 
-impl Decimal {
-    fn parse(text: &str) -> Option<Self> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let digits = format!("{whole}{}", fraction.trim_end_matches('0'));
-        let plain = !whole.is_empty() && !text.ends_with('.') && digits.bytes().all(|b| b.is_ascii_digit());
-        if !plain || digits.len() > DIGITS_MAX {
-            return None;
-        }
-        let mantissa: u64 = digits.parse().ok()?;
-        let places = u32::try_from(fraction.trim_end_matches('0').len()).ok()?;
-        (mantissa > 0).then_some(Self { mantissa, places })
+/// What one whole unit of an asset is worth in another: a fraction of two decimal numbers, written `1.36/0.92`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitRate {
+    target: Decimal,
+    source: Decimal,
+}
+
+impl UnitRate {
+    /// One for one.
+    pub const ONE: Self = Self { target: Decimal::ONE, source: Decimal::ONE };
+
+    /// Reads what [`fmt::Display`] writes.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let (target, source) = text.split_once('/')?;
+        let part = |text| Decimal::parse(text).filter(|part| !part.is_zero());
+        Some(Self { target: part(target)?, source: part(source)? })
     }
 }
 
-fn ten_to(exponent: u32) -> U256 {
-    U256::new(10).pow(exponent)
+impl fmt::Display for UnitRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.target, self.source)
+    }
 }
 
 /// An exact rate between the smallest units of two assets.
@@ -115,19 +132,27 @@ fn ten_to(exponent: u32) -> U256 {
 pub struct Rate {
     from: Asset,
     to: Asset,
-    // At most 10^54 each (three factors of at most 10^18): times an amount of 2^63 that is below 2^256.
+    unit: UnitRate,
+    // At most 10^58 each (10^18 times 10^22 times 10^18): times an amount of 2^63 that is below 2^256.
     numerator: U256,
     denominator: U256,
 }
 
 impl Rate {
-    fn new(from: Asset, to: Asset, numerator: U256, denominator: U256) -> Self {
+    fn new(from: Asset, to: Asset, unit: UnitRate) -> Self {
+        let UnitRate { target, source } = unit;
         Self {
             from,
             to,
-            numerator: numerator * ten_to(to.scale().into()),
-            denominator: denominator * ten_to(from.scale().into()),
+            unit,
+            numerator: target.mantissa() * source.divisor() * ten_to(to.scale().into()),
+            denominator: source.mantissa() * target.divisor() * ten_to(from.scale().into()),
         }
+    }
+
+    /// What one whole unit of the payer's asset is worth in the receiver's.
+    pub fn unit(&self) -> UnitRate {
+        self.unit
     }
 
     /// What a debit delivers, rounded **down** to a whole unit of the receiver's asset (in the provider's favour).

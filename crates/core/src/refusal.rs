@@ -60,6 +60,8 @@ pub enum Code {
     InvalidQuote,
     /// 400 `no_rate`: the provider does not convert between these assets.
     NoRate,
+    /// 503 `rates_unavailable`: the provider's exchange rates are too old to be used.
+    RatesUnavailable,
     /// 404.
     NotFound,
     /// 409: the resource is past the state in which this is possible.
@@ -103,6 +105,7 @@ impl Code {
             Self::InvalidReceiver => "invalid_receiver",
             Self::InvalidQuote => "invalid_quote",
             Self::NoRate => "no_rate",
+            Self::RatesUnavailable => "rates_unavailable",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::IdempotencyConflict => "idempotency_key_reused",

@@ -117,10 +117,12 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
         "SELECT p.id, p.access_id, p.window_index, p.incoming_payment_id, p.debit, p.receive, p.sent,
              paid.amount, arrived.amount, p.receive_asset_code, p.debit_asset_code, p.receive_asset_scale,
              p.debit_asset_scale, paid.debit_account, payer.account_id, paid.credit_account, arrived.credit_account,
-             payee.account_id
+             payee.account_id, p.fee, charged.amount, charged.debit_account, earner.kind
          FROM outgoing_payment p
          LEFT JOIN ledger_transfer paid ON paid.reference = p.id AND paid.leg = 0 AND paid.kind = 'direct'
          LEFT JOIN ledger_transfer arrived ON arrived.reference = p.id AND arrived.leg = 1 AND arrived.kind = 'direct'
+         LEFT JOIN ledger_transfer charged ON charged.reference = p.id AND charged.leg = 2 AND charged.kind = 'direct'
+         LEFT JOIN ledger_account earner ON earner.id = charged.credit_account
          LEFT JOIN wallet_address payer ON payer.id = p.wallet_address_id
          LEFT JOIN incoming_payment i ON i.id = p.incoming_payment_id
          LEFT JOIN wallet_address payee ON payee.id = i.wallet_address_id",
@@ -130,9 +132,20 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
             let same_asset = row.text(9)? == row.text(10)? && row.int(11)? == row.int(12)?;
             // Of one asset, the money arrives with the transfer that pays it.
             let (arrived, credited) = if same_asset { (7, 15) } else { (8, 16) };
-            let amounts = [(row.opt_int(7)?, debit), (row.opt_int(arrived)?, receive), (Some(row.int(6)?), debit)];
+            let fee = row.int(18)?;
+            let amounts =
+                [(row.opt_int(7)?, debit - fee), (row.opt_int(arrived)?, receive), (Some(row.int(6)?), debit)];
             let accounts = [(row.opt_id(13)?, row.opt_id(14)?), (row.opt_id(credited)?, row.opt_id(17)?)];
-            if amounts.iter().any(|(moved, due)| *moved != Some(*due))
+            // The fee goes to where fees go; without one nothing does.
+            let charged = match row.opt_int(19)? {
+                None => fee == 0,
+                Some(charged) => {
+                    let earned = row.opt_text(21)?.as_deref() == Some(AccountKind::Fees.as_str());
+                    fee > 0 && charged == fee && earned && row.opt_id(20)? == row.opt_id(14)?
+                }
+            };
+            if !charged
+                || amounts.iter().any(|(moved, due)| *moved != Some(*due))
                 || accounts.iter().any(|(moved, due)| moved.is_none() || moved != due)
             {
                 unmoved.push(format!("payment {} did not move exactly its money", row.id(0)?));

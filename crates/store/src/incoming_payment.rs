@@ -7,6 +7,7 @@ use bursar_core::Id;
 use bursar_core::access::ClientId;
 use bursar_core::incoming::IncomingPayment;
 use bursar_core::page::Ask;
+use jiff::Timestamp;
 
 /// The columns that [`read`] reads, of the rows that the rest of the statement chooses.
 macro_rules! select {
@@ -82,8 +83,21 @@ pub fn update(tx: &mut Tx<'_>, before: &IncomingPayment, after: &IncomingPayment
     tx.change_one(
         "the incoming payment has changed",
         "UPDATE incoming_payment SET received = $3, completed_at = $4
-         WHERE id = $1 AND received = $2 AND completed_at IS NULL",
+         WHERE id = $1 AND received = $2 AND completed_at IS NULL AND expired_at IS NULL",
         &[(&before.id).into(), before.received.into(), after.received.into(), after.completed_at.into()],
+    )
+}
+
+/// Notes that some payments take no more money because their time is over; how many.
+///
+/// # Errors
+/// When the database fails.
+pub fn expire(tx: &mut Tx<'_>, now: Timestamp, most: u64) -> Result<u64, Error> {
+    tx.execute(
+        "UPDATE incoming_payment SET expired_at = $1 WHERE completed_at IS NULL AND expired_at IS NULL AND id IN
+             (SELECT id FROM incoming_payment WHERE completed_at IS NULL AND expired_at IS NULL AND expires_at <= $1
+              ORDER BY expires_at LIMIT $2)",
+        &[now.into(), most.into()],
     )
 }
 

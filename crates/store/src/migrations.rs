@@ -4,7 +4,10 @@ use crate::db::{Conn, Error, Location, Purpose, while_migrating};
 use jiff::Timestamp;
 
 /// Every version: its name and its statements, in order.
-pub const MIGRATIONS: &[(&str, &str)] = &[("0001_initial", include_str!("../migrations/0001_initial.sql"))];
+pub const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_initial", include_str!("../migrations/0001_initial.sql")),
+    ("0002_fees_and_expiry", include_str!("../migrations/0002_fees_and_expiry.sql")),
+];
 
 /// What a migration did.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,8 @@ macro_rules! select {
     ($which:literal) => {
         concat!(
             "SELECT id, wallet_address_id, client, access_id, window_index, quote_id, receiver, incoming_payment_id,
-                 debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code, receive_asset_scale, sent,
-                 state, metadata, created_at
+                 debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code, receive_asset_scale, fee,
+                 rate, sent, state, metadata, created_at
              FROM outgoing_payment ",
             $which
         )
@@ -27,12 +27,12 @@ macro_rules! select {
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, payment: &OutgoingPayment) -> Result<(), Error> {
-    let Price { debit, receive } = payment.price;
+    let Price { debit, fee, receive, rate } = payment.price;
     tx.execute(
         "INSERT INTO outgoing_payment (id, wallet_address_id, client, access_id, window_index, quote_id, receiver,
              incoming_payment_id, debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code,
-             receive_asset_scale, sent, state, metadata, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+             receive_asset_scale, fee, rate, sent, state, metadata, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         &[
             (&payment.id).into(),
             (&payment.wallet_address).into(),
@@ -48,6 +48,8 @@ pub fn insert(tx: &mut Tx<'_>, payment: &OutgoingPayment) -> Result<(), Error> {
             receive.value().into(),
             receive.asset().code().into(),
             receive.asset().scale().into(),
+            fee.value().into(),
+            rate.map(|rate| rate.to_string()).as_deref().into(),
             payment.sent.value().into(),
             payment.state.as_str().into(),
             payment.metadata.as_deref().into(),
@@ -87,8 +89,8 @@ pub fn list(
 }
 
 fn read(row: &Row<'_>) -> Result<OutgoingPayment, Error> {
-    let debit = columns::amount(row, 8)?;
-    let state = row.text(15)?;
+    let price = columns::price(row, 8)?;
+    let state = row.text(17)?;
     Ok(OutgoingPayment {
         id: row.id(0)?,
         wallet_address: row.id(1)?,
@@ -98,10 +100,10 @@ fn read(row: &Row<'_>) -> Result<OutgoingPayment, Error> {
         quote: row.opt_id(5)?,
         receiver: row.text(6)?,
         incoming_payment: row.id(7)?,
-        price: Price { debit, receive: columns::amount(row, 11)? },
-        sent: debit.asset().amount(row.unsigned(14)?).map_err(columns::corrupt)?,
+        price,
+        sent: price.debit.asset().amount(row.unsigned(16)?).map_err(columns::corrupt)?,
         state: State::from_stored(&state).ok_or_else(|| Error::Corrupt(format!("payment state {state:?}")))?,
-        metadata: row.opt_text(16)?,
-        created_at: row.instant(17)?,
+        metadata: row.opt_text(18)?,
+        created_at: row.instant(19)?,
     })
 }

@@ -12,11 +12,11 @@ use jiff::Timestamp;
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, quote: &Quote) -> Result<(), Error> {
-    let Price { debit, receive } = quote.price;
+    let Price { debit, fee, receive, rate } = quote.price;
     tx.execute(
         "INSERT INTO quote (id, wallet_address_id, client, receiver, incoming_payment_id, debit, debit_asset_code,
-             debit_asset_scale, receive, receive_asset_code, receive_asset_scale, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             debit_asset_scale, receive, receive_asset_code, receive_asset_scale, fee, rate, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         &[
             (&quote.id).into(),
             (&quote.wallet_address).into(),
@@ -29,6 +29,8 @@ pub fn insert(tx: &mut Tx<'_>, quote: &Quote) -> Result<(), Error> {
             receive.value().into(),
             receive.asset().code().into(),
             receive.asset().scale().into(),
+            fee.value().into(),
+            rate.map(|rate| rate.to_string()).as_deref().into(),
             quote.created_at.into(),
             quote.expires_at.into(),
         ],
@@ -43,7 +45,8 @@ pub fn insert(tx: &mut Tx<'_>, quote: &Quote) -> Result<(), Error> {
 pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Quote>, Error> {
     tx.one(
         "SELECT id, wallet_address_id, client, receiver, incoming_payment_id, debit, debit_asset_code,
-             debit_asset_scale, receive, receive_asset_code, receive_asset_scale, created_at, expires_at, used_by
+             debit_asset_scale, receive, receive_asset_code, receive_asset_scale, fee, rate,
+             created_at, expires_at, used_by
          FROM quote WHERE id = $1",
         &[id.into()],
         |row| {
@@ -53,10 +56,10 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Quote>, Error> {
                 client: ClientId::from_stored(row.text(2)?),
                 receiver: row.text(3)?,
                 incoming_payment: row.id(4)?,
-                price: Price { debit: columns::amount(row, 5)?, receive: columns::amount(row, 8)? },
-                created_at: row.instant(11)?,
-                expires_at: row.instant(12)?,
-                used_by: row.opt_id(13)?,
+                price: columns::price(row, 5)?,
+                created_at: row.instant(13)?,
+                expires_at: row.instant(14)?,
+                used_by: row.opt_id(15)?,
             })
         },
     )

@@ -3,6 +3,7 @@
 use crate::app::TestApp;
 use crate::database::Engine;
 use bursar_app::accounts::{self, AccountView, NewAccount};
+use bursar_app::rates::RateSource;
 use bursar_app::sandbox::{self, Decision};
 use bursar_app::{App, Clock, Config, Random};
 use bursar_core::Secret;
@@ -40,25 +41,31 @@ impl World {
 
     /// Starts a provider with a database of its own.
     pub async fn provider(&self, engine: Engine) -> Provider {
+        self.provider_with(engine, |_| {}).await
+    }
+
+    /// Starts a provider with a database of its own and settings of its own.
+    pub async fn provider_with(&self, engine: Engine, change: impl FnOnce(&mut Config)) -> Provider {
         let location = engine.create(self.folder.path()).await;
-        self.node(location, None).await
+        self.node(location, None, change).await
     }
 
     /// Starts one more node of a provider, on the same database and under the same public URL.
     pub async fn second_node(&self, of: &Provider) -> Provider {
-        self.node(of.location.clone(), Some(of.app.config.clone())).await
+        self.node(of.location.clone(), Some(of.app.config.clone()), |_| {}).await
     }
 
-    async fn node(&self, location: Location, config: Option<Config>) -> Provider {
+    async fn node(&self, location: Location, config: Option<Config>, change: impl FnOnce(&mut Config)) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let url = format!("http://localhost:{port}");
-        let config = config.unwrap_or_else(|| {
+        let mut config = config.unwrap_or_else(|| {
             let mut config = Config::new(&url, true, false).expect("a configuration");
             let rates = [("CAD", "1.25"), ("EUR", "0.8"), ("JPY", "150")];
-            config.rates = Rates::parse("USD", rates).expect("rates");
+            config.rates = RateSource::Table(Arc::new(Rates::parse("USD", rates).expect("rates")));
             config
         });
+        change(&mut config);
         let (now, opened) = (self.clock.now(), location.clone());
         let store = tokio::task::spawn_blocking(move || Store::open(&opened, now)).await.expect("it is opened");
         let store = store.expect("the database can be opened");

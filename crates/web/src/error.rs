@@ -39,7 +39,7 @@ pub fn status(code: Code) -> StatusCode {
         UnknownInteractRef | UnknownToken | NotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Conflict | IdempotencyConflict => StatusCode::CONFLICT,
-        KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        KeysUnavailable | RatesUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UriTooLong => StatusCode::URI_TOO_LONG,
         RequestTimeout => StatusCode::REQUEST_TIMEOUT,

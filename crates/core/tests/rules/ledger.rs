@@ -1,9 +1,10 @@
 //! The ledger: what transfers change, and that nothing is ever made or lost.
 
-use crate::support::{amount, asset, check_unauthorized, id, value};
+use crate::support::{amount, asset, check_unauthorized, id, value, without_fee};
 use bursar_core::ledger::{
-    Account, AccountKind, Change, LocalRoute, Transfer, TransferKind, local_payment, net_changes,
+    Account, AccountKind, Change, FEE_LEG, LocalRoute, Transfer, TransferKind, local_payment, net_changes,
 };
+use bursar_core::quote::Price;
 use bursar_core::{Code, Id, Refusal};
 use bursar_types::VALUE_MAX;
 use proptest::prelude::*;
@@ -131,7 +132,8 @@ fn changes_are_added_up() {
 
 /// What a payment within the provider moves: (payer, payee, value) of each transfer, or the code of the refusal.
 fn moved(route: &LocalRoute, debit: (u64, &str), receive: (u64, &str)) -> Result<Vec<(Id, Id, u64)>, Refusal> {
-    let transfers = local_payment(route, id(77), amount(debit.0, debit.1), amount(receive.0, receive.1))?;
+    let price = without_fee(amount(debit.0, debit.1), amount(receive.0, receive.1));
+    let transfers = local_payment(route, id(77), &price)?;
     let legs: Vec<u8> = transfers.iter().map(|transfer| transfer.leg).collect();
     assert_eq!(legs, (0..legs.len() as u8).collect::<Vec<_>>());
     assert!(transfers.iter().all(|transfer| transfer.kind == TransferKind::Direct && transfer.reference == id(77)));
@@ -150,6 +152,7 @@ fn a_payment_of_one_asset_is_one_transfer() {
         payer: holder(1, "CAD/2", payer, 10),
         payee: holder(2, "CAD/2", payee, 0),
         exchange: None,
+        fees: None,
     };
     assert_eq!(moved(&route(110, 0), (100, "CAD/2"), (100, "CAD/2")), Ok(vec![(id(1), id(2), 100)]));
     assert_eq!(moved(&route(110, MAX - 100), (100, "CAD/2"), (100, "CAD/2")), Ok(vec![(id(1), id(2), 100)]));
@@ -171,6 +174,7 @@ fn a_payment_of_two_assets_goes_through_the_provider() {
         payer: holder(1, "CAD/2", payer, 0),
         payee: holder(2, "USD/2", payee, 0),
         exchange,
+        fees: None,
     };
     let both = Ok(vec![(id(1), id(8), 136), (id(9), id(2), 100)]);
     assert_eq!(moved(&route(136, 0, exchange((0, 0), (0, 0))), (136, "CAD/2"), (100, "USD/2")), both);
@@ -188,6 +192,42 @@ fn a_payment_of_two_assets_goes_through_the_provider() {
 }
 
 #[test]
+fn a_fee_is_one_more_transfer() {
+    let route = |payer: i64, fees| LocalRoute {
+        payer: holder(1, "CAD/2", payer, 0),
+        payee: holder(2, "CAD/2", 0, 0),
+        exchange: None,
+        fees,
+    };
+    let fees = |asset| Some(account(7, AccountKind::Fees, asset, 0, 0));
+    let price = Price { fee: amount(3, "CAD/2"), ..without_fee(amount(103, "CAD/2"), amount(100, "CAD/2")) };
+    let legs = |transfers: Vec<Transfer>| -> Vec<_> {
+        transfers.iter().map(|t| (t.leg, t.debit, t.credit, t.amount.value())).collect()
+    };
+    let paid = local_payment(&route(103, fees("CAD/2")), id(77), &price).map(legs);
+    assert_eq!(paid, Ok(vec![(0, id(1), id(2), 100), (FEE_LEG, id(1), id(7), 3)]));
+    // The payer needs the money for both.
+    let refusal = local_payment(&route(102, fees("CAD/2")), id(77), &price).expect_err("a cent is missing");
+    assert_eq!(refusal.code, Code::InsufficientFunds);
+    for wrong in [None, fees("USD/2"), fees("CAD/9")] {
+        let refusal = local_payment(&route(103, wrong), id(77), &price).expect_err("no place for the fee");
+        assert_eq!(refusal.code, Code::NoRate);
+    }
+    let full = Some(account(7, AccountKind::Fees, "CAD/2", MAX - 2, 0));
+    let refusal = local_payment(&route(103, full), id(77), &price).expect_err("no room for the fee");
+    assert_eq!(refusal.code, Code::AmountTooLarge);
+    // Without a fee the account does not matter.
+    let free = without_fee(amount(100, "CAD/2"), amount(100, "CAD/2"));
+    assert_eq!(local_payment(&route(103, fees("USD/2")), id(77), &free).map(legs), Ok(vec![(0, id(1), id(2), 100)]));
+    // What is paid to oneself comes back, the fee does not.
+    let own = holder(1, "CAD/2", 103, 0);
+    let to_itself = LocalRoute { payer: own, payee: own, exchange: None, fees: fees("CAD/2") };
+    let transfers = local_payment(&to_itself, id(77), &price).expect("it has the money");
+    let net: Vec<_> = net_changes(&transfers).expect("small").iter().map(|c| (c.account, c.balance)).collect();
+    assert_eq!(net, [(id(1), -3), (id(7), 3)]);
+}
+
+#[test]
 fn amounts_must_be_of_the_accounts_assets() {
     #[track_caller]
     fn check(payer: &str, payee: &str, positions: Option<(&str, &str)>, debit: (u64, &str), receive: (u64, &str)) {
@@ -196,6 +236,7 @@ fn amounts_must_be_of_the_accounts_assets() {
             payer: holder(1, payer, 1_000, 0),
             payee: holder(2, payee, 0, 0),
             exchange: positions.map(|(source, target)| (position(8, source), position(9, target))),
+            fees: None,
         };
         assert_eq!(moved(&route, debit, receive).expect_err("refused").code, Code::NoRate);
     }
@@ -216,18 +257,20 @@ fn amounts_must_be_of_the_accounts_assets() {
 fn a_payment_to_itself_changes_nothing_and_needs_the_money() {
     let route = |balance, reserved| {
         let account = holder(1, "CAD/2", balance, reserved);
-        LocalRoute { payer: account, payee: account, exchange: None }
+        LocalRoute { payer: account, payee: account, exchange: None, fees: None }
     };
     let amount = |value| amount(value, "CAD/2");
-    let transfers = local_payment(&route(100, 0), id(77), amount(100), amount(100)).expect("it has the money");
+    let transfers =
+        local_payment(&route(100, 0), id(77), &without_fee(amount(100), amount(100))).expect("it has the money");
     assert_eq!(transfers.len(), 1);
     assert_eq!(net_changes(&transfers), Some(vec![]));
     for (balance, reserved) in [(99, 0), (100, 1), (0, 0)] {
-        let refusal = local_payment(&route(balance, reserved), id(77), amount(100), amount(100)).expect_err("refused");
+        let refusal = local_payment(&route(balance, reserved), id(77), &without_fee(amount(100), amount(100)))
+            .expect_err("refused");
         check_unauthorized(&refusal, Code::InsufficientFunds, "the wallet does not have enough money");
     }
     // A full account can pay itself as well: nothing is added to it.
-    assert!(local_payment(&route(MAX, 0), id(77), amount(VALUE_MAX), amount(VALUE_MAX)).is_ok());
+    assert!(local_payment(&route(MAX, 0), id(77), &without_fee(amount(VALUE_MAX), amount(VALUE_MAX))).is_ok());
 }
 
 fn kind() -> impl Strategy<Value = TransferKind> {
@@ -416,9 +459,9 @@ proptest! {
                         (position(payer.asset), position(payee.asset))
                     });
                     let receive = if exchange.is_some() { receive } else { debit };
-                    let route = LocalRoute { payer, payee, exchange };
+                    let route = LocalRoute { payer, payee, exchange, fees: None };
                     let (debit, receive) = (payer.asset.amount(debit).unwrap(), payee.asset.amount(receive).unwrap());
-                    let transfers = local_payment(&route, id(77), debit, receive);
+                    let transfers = local_payment(&route, id(77), &without_fee(debit, receive));
                     // What was found possible is possible: after the decision nothing can fail.
                     if let Ok(transfers) = transfers {
                         prop_assert!(apply(&mut accounts, &transfers), "{transfers:?}");

@@ -2,6 +2,7 @@
 
 mod access;
 mod continuation;
+mod fee;
 mod grant_request;
 mod ids;
 mod incoming;

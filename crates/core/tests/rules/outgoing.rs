@@ -2,6 +2,7 @@
 
 use crate::support::{
     amount, asset, check_unauthorized, client, detail, id, incoming_payment, limits, seconds, spending, start, value,
+    without_fee,
 };
 use bursar_core::access::GrantedAccess;
 use bursar_core::incoming::IncomingPayment;
@@ -41,8 +42,8 @@ impl Scene {
             access: spending(Some(limits(r#"{"debitAmount":{"value":"500","assetCode":"CAD","assetScale":2}}"#))),
             spend: Spend::default(),
             receiver: incoming_payment(asset("CAD/2"), 0, Some(150)),
-            route: LocalRoute { payer: account(1, 1_000), payee: account(2, 0), exchange: None },
-            price: Price { debit: amount(100, "CAD/2"), receive: amount(100, "CAD/2") },
+            route: LocalRoute { payer: account(1, 1_000), payee: account(2, 0), exchange: None, fees: None },
+            price: without_fee(amount(100, "CAD/2"), amount(100, "CAD/2")),
             now: seconds(7),
         }
     }
@@ -259,10 +260,11 @@ fn scene() -> impl Strategy<Value = Scene> {
                 some_account(if same_account && payer == payee { 1 } else { 2 }, AccountKind::Holder, payee),
                 some_account(8, AccountKind::Exchange, payer),
                 some_account(9, AccountKind::Exchange, payee),
+                prop::option::weighted(0.9, some_account(7, AccountKind::Fees, payer)),
             );
             let exchange = if payer == payee { Just(false).boxed() } else { prop::bool::weighted(0.95).boxed() };
             let receiver = (some_value(), prop::option::of(some_value()), 0..20_u8, prop::bool::weighted(0.95));
-            let price = (some_value(), some_value(), prop::bool::weighted(0.8));
+            let price = (some_value(), some_value(), prop::bool::weighted(0.8), prop_oneof![Just(0), 0_u64..50]);
             let fixed = Just((payer, payee, debit_asset, receive_asset));
             (fixed, accounts, exchange, receiver, price, some_limits(), some_spend())
         })
@@ -280,8 +282,9 @@ fn scene() -> impl Strategy<Value = Scene> {
                 1 => receiver.expires_at = seconds(7),
                 _ => {}
             }
-            let (debit, receive, equal) = price;
-            let receive = if equal { debit } else { receive };
+            let (debit, receive, equal, fee) = price;
+            let fee = fee.min(debit);
+            let receive = if equal { debit - fee } else { receive };
             let amount = |asset: Asset, value: u64| asset.amount(value).expect("an amount");
             Scene {
                 access: spending(limits),
@@ -291,8 +294,12 @@ fn scene() -> impl Strategy<Value = Scene> {
                     payer: source,
                     payee: target,
                     exchange: exchange.then_some((accounts.2, accounts.3)),
+                    fees: accounts.4,
                 },
-                price: Price { debit: amount(debit_asset, debit), receive: amount(receive_asset, receive) },
+                price: Price {
+                    fee: amount(debit_asset, fee),
+                    ..without_fee(amount(debit_asset, debit), amount(receive_asset, receive))
+                },
                 now: seconds(7),
             }
         })
@@ -327,13 +334,15 @@ fn is_possible(scene: &Scene) -> bool {
         Some(LimitAmount::Receive(limit)) => one_asset && within(limit, scene.price.receive.asset(), receive_after),
     };
 
-    let LocalRoute { payer, payee, exchange } = scene.route;
+    let fee = i128::from(scene.price.fee.value());
+    let LocalRoute { payer, payee, exchange, fees } = scene.route;
     let fitting = scene.price.debit.asset() == payer.asset && scene.price.receive.asset() == payee.asset;
     let routed = fitting
         && match exchange {
-            None => payer.asset == payee.asset && debit == receive,
+            None => payer.asset == payee.asset && debit - fee == receive,
             Some(_) => true,
-        };
+        }
+        && (fee == 0 || fees.is_some());
     let holds = |account: Account, by: i128| {
         let after = i128::from(account.balance) + by;
         let left = after - i128::from(account.reserved);
@@ -343,9 +352,9 @@ fn is_possible(scene: &Scene) -> bool {
         None if payer.id == payee.id => holds(payer, -debit),
         None => holds(payer, -debit) && holds(payee, receive),
         Some((source, target)) => {
-            holds(payer, -debit) && holds(source, debit) && holds(target, -receive) && holds(payee, receive)
+            holds(payer, -debit) && holds(source, debit - fee) && holds(target, -receive) && holds(payee, receive)
         }
-    };
+    } && (fee == 0 || fees.is_some_and(|fees| holds(fees, fee)));
     open && takes && named && countable && limited && routed && funded
 }
 
@@ -395,10 +404,12 @@ proptest! {
 
         // The money: the payer loses the debit, the payee gets what arrives, every asset adds up to zero.
         let net = net_changes(&plan.transfers).expect("changes that were found possible");
-        let LocalRoute { payer, payee, exchange } = scene.route;
+        let fee = i128::from(scene.price.fee.value());
+        let LocalRoute { payer, payee, exchange, fees } = scene.route;
         let mut accounts = vec![payer];
         accounts.extend((payee.id != payer.id).then_some(payee));
         accounts.extend(exchange.into_iter().flat_map(|(source, target)| [source, target]));
+        accounts.extend(fees);
         let mut moved = Vec::new();
         for account in &accounts {
             let change = net.iter().find(|change| change.account == account.id);
@@ -412,10 +423,16 @@ proptest! {
         }
         let by = |account: Account| moved.iter().find(|(id, ..)| *id == account.id).unwrap().2;
         if payer.id == payee.id {
-            prop_assert_eq!(by(payer), 0);
+            prop_assert_eq!(by(payer), -fee);
         } else {
             prop_assert_eq!(by(payer), -i128::from(debit.value()));
             prop_assert_eq!(by(payee), i128::from(receive.value()));
+        }
+        // What was debited is the fee, and what the receiver or the provider's position got.
+        prop_assert_eq!(fees.map_or(0, by), fee);
+        if let Some((source, target)) = exchange {
+            prop_assert_eq!(by(source), i128::from(debit.value()) - fee);
+            prop_assert_eq!(by(target), -i128::from(receive.value()));
         }
         for transfer in &plan.transfers {
             let asset_of = |id| accounts.iter().find(|account| account.id == id).map(|account| account.asset);

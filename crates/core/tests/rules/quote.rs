@@ -1,9 +1,10 @@
 //! Quotes: what a payment costs, and until when that binds.
 
-use crate::support::{amount, asset, client, detail, id, incoming_payment, seconds, start, value};
+use crate::support::{amount, asset, client, detail, id, incoming_payment, seconds, start, value, without_fee};
+use bursar_core::fee::Fee;
 use bursar_core::incoming::IncomingPayment;
-use bursar_core::quote::{Fixed, Price, Quote, price};
-use bursar_core::rate::Rates;
+use bursar_core::quote::{Fixed, Price, Quote, Terms, price};
+use bursar_core::rate::{Rates, UnitRate};
 use bursar_core::{Code, Refusal};
 use bursar_types::VALUE_MAX;
 use proptest::prelude::*;
@@ -12,16 +13,17 @@ use proptest::prelude::*;
 fn priced(fixed: Fixed, receiver: &IncomingPayment) -> Result<Price, Refusal> {
     let rates = Rates::parse("USD", [("CAD", "1.36"), ("JPY", "147.5")]).expect("rates");
     let rate = rates.between(asset("CAD/2"), receiver.asset).expect("rate");
-    price(fixed, asset("CAD/2"), receiver, &rate, seconds(7))
+    price(fixed, asset("CAD/2"), receiver, &Terms { rate, fee: Fee::NONE }, seconds(7))
 }
 
 #[test]
 fn the_fixed_side_decides_the_other() {
     #[track_caller]
     fn check(fixed: Fixed, receiver: &IncomingPayment, debit: u64, receive: u64) {
-        let expected =
-            Price { debit: amount(debit, "CAD/2"), receive: receiver.asset.amount(receive).expect("amount") };
-        assert_eq!(priced(fixed, receiver), Ok(expected), "{fixed:?}");
+        let expected = without_fee(amount(debit, "CAD/2"), receiver.asset.amount(receive).expect("amount"));
+        let same = receiver.asset == asset("CAD/2");
+        let rate = UnitRate::from_stored(if same { "1/1" } else { "1/1.36" });
+        assert_eq!(priced(fixed, receiver), Ok(Price { rate, ..expected }), "{fixed:?}");
     }
     let (cad, usd) = (asset("CAD/2"), asset("USD/2"));
     // Of one asset both sides are the same.
@@ -120,7 +122,8 @@ fn without_a_least_amount_none_is_told() {
     let rate = rates.between(asset("SMALL/18"), asset("BIG/0")).expect("rate");
     let receiver = incoming_payment(asset("BIG/0"), 0, None);
     let fixed = Fixed::Debit(amount(VALUE_MAX, "SMALL/18"));
-    let refusal = price(fixed, asset("SMALL/18"), &receiver, &rate, start()).expect_err("too small");
+    let refusal =
+        price(fixed, asset("SMALL/18"), &receiver, &Terms { rate, fee: Fee::NONE }, start()).expect_err("too small");
     assert_eq!((refusal.code, &refusal.details), (Code::AmountTooSmall, &None));
     assert!(refusal.description.contains("non-positive receive amount"));
 }
@@ -135,7 +138,7 @@ fn a_quote_binds_until_it_expires_and_for_one_payment() {
             client: client("shop"),
             receiver: "https://bank.example/op/incoming-payments/1".to_owned(),
             incoming_payment: id(3),
-            price: Price { debit: amount(1, "CAD/2"), receive: amount(1, "CAD/2") },
+            price: without_fee(amount(1, "CAD/2"), amount(1, "CAD/2")),
             created_at: start(),
             expires_at: seconds(300),
             used_by: used.then(|| id(4)),
@@ -180,7 +183,7 @@ proptest! {
             1 => Fixed::Receive(to.amount(value).unwrap()),
             _ => Fixed::Missing,
         };
-        match price(fixed, payer, &receiver, &rate, start()) {
+        match price(fixed, payer, &receiver, &Terms { rate, fee: Fee::NONE }, start()) {
             Ok(price) => {
                 prop_assert!(price.receive.value() > 0 && price.debit.value() > 0);
                 prop_assert_eq!((price.debit.asset(), price.receive.asset()), (payer, to));

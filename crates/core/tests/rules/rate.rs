@@ -1,7 +1,7 @@
 //! Conversion, against amounts computed by hand and against fractions of unbounded integers.
 
 use crate::support::{amount, asset, value};
-use bursar_core::rate::{InvalidRate, Rates};
+use bursar_core::rate::{InvalidRate, Rates, UnitRate};
 use bursar_core::{Code, Refusal};
 use bursar_types::{Amount, Asset, VALUE_MAX};
 use num_bigint::BigInt;
@@ -168,6 +168,9 @@ fn rates_are_plain_decimal_numbers() {
     check("1.0000000000000000000000000", true);
     check("999999999999999999", true);
     check("0.00000000000000001", true);
+    check("0.000000000000000001", true);
+    check("0.00001234567890123456", true);
+    check("0.0000000000000000000001", true);
     check("123456789.123456789", true);
     check("", false);
     check("0", false);
@@ -187,7 +190,7 @@ fn rates_are_plain_decimal_numbers() {
     check("1/3", false);
     check("\u{661}", false);
     check("1000000000000000000", false);
-    check("0.000000000000000001", false);
+    check("0.00000000000000000000001", false);
     check("1234567890.1234567891", false);
 }
 
@@ -198,6 +201,53 @@ fn the_base_is_worth_one_of_itself() {
     let error = Rates::parse("USD", [("CAD", "1.36"), ("USD", "2")]).expect_err("two dollars for one");
     assert_eq!(error, InvalidRate::Base { asset: "USD".to_owned(), text: "2".to_owned() });
     assert_eq!(error.to_string(), "USD is the base of all rates, so its own rate is 1, not \"2\"");
+}
+
+#[test]
+fn a_feed_loses_only_what_cannot_be_used() {
+    let table = [
+        ("EUR", "0.92"),
+        ("CAD", "\"1.36\""),
+        ("BTC", "1.1e-5"),
+        ("USD", "1"),
+        ("ZERO", "0"),
+        ("MINUS", "-3"),
+        ("NULL", "null"),
+        ("LIST", "[1]"),
+        ("WORD", "\"about one\""),
+        ("FINE", "0.12345678901234567890123"),
+    ];
+    let (rates, faults) = Rates::parse_json("USD", table);
+    let converted = |value, from: &str, to: &str| {
+        rates.between(asset(from), asset(to)).and_then(|rate| rate.deliver(amount(value, from))).map(|to| to.value())
+    };
+    assert_eq!(converted(100, "USD/2", "EUR/2"), Ok(92));
+    assert_eq!(converted(100, "USD/2", "CAD/2"), Ok(136));
+    assert_eq!(converted(1_000_000, "USD/2", "BTC/8"), Ok(11_000_000));
+    let odd = faults.iter().map(|fault| match fault {
+        InvalidRate::Number { asset, .. } | InvalidRate::Base { asset, .. } => asset.as_str(),
+    });
+    assert_eq!(odd.collect::<Vec<_>>(), ["ZERO", "MINUS", "NULL", "LIST", "WORD", "FINE"]);
+    for gone in ["ZERO/2", "FINE/2"] {
+        assert_eq!(converted(1, "USD/2", gone).expect_err("no rate").code, Code::NoRate);
+    }
+    let (_, faults) = Rates::parse_json("USD", [("USD", "2")]);
+    assert_eq!(faults, [InvalidRate::Base { asset: "USD".to_owned(), text: "2".to_owned() }]);
+}
+
+#[test]
+fn unit_rates_come_back() {
+    let rates = Rates::parse("USD", TABLE).expect("rates");
+    for (from, to, written) in
+        [("EUR/2", "CAD/2", "1.36/0.85"), ("USD/2", "TINY/0", "0.00000000000000001/1"), ("X/2", "X/9", "1/1")]
+    {
+        let unit = rates.between(asset(from), asset(to)).expect("rate").unit();
+        assert_eq!(unit.to_string(), written);
+        assert_eq!(UnitRate::from_stored(written), Some(unit));
+    }
+    for odd in ["", "1", "/", "1/", "1/0", "0/1", "1/1/1", "1e3/1", "-1/1"] {
+        assert_eq!(UnitRate::from_stored(odd), None, "{odd:?}");
+    }
 }
 
 #[test]

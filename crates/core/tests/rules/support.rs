@@ -2,6 +2,8 @@
 
 use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::incoming::IncomingPayment;
+use bursar_core::quote::Price;
+use bursar_core::rate::UnitRate;
 use bursar_core::{Code, Id, Refusal};
 use bursar_types::{Actions, Amount, Asset, Limits, ResourceType, VALUE_MAX};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +18,11 @@ pub fn asset(text: &str) -> Asset {
 /// An amount in smallest units.
 pub fn amount(value: u64, text: &str) -> Amount {
     asset(text).amount(value).expect("an amount")
+}
+
+/// A price without a fee.
+pub fn without_fee(debit: Amount, receive: Amount) -> Price {
+    Price { debit, fee: debit.asset().zero(), receive, rate: Some(UnitRate::ONE) }
 }
 
 pub fn id(number: u64) -> Id {

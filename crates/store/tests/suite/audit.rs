@@ -17,6 +17,7 @@ use bursar_store::{
 /// The provider's positions, and transfers that belong to no payment.
 const CAD: u64 = 31;
 const USD: u64 = 32;
+const FEES: u64 = 33;
 const SENDING: u64 = 3_000;
 
 const ALICE_LIMITS: &str = r#"{"debitAmount":{"value":"500","assetCode":"CAD","assetScale":2}}"#;
@@ -30,7 +31,7 @@ fn pay(
     (from, to): (u64, u64),
     window: i64,
     quote: Option<u64>,
-    (debit, receive): (u64, u64),
+    (debit, fee, receive): (u64, u64, u64),
 ) -> Result<(), Error> {
     let missing = || Error::Guard("what was stored is there");
     let before = incoming_payment::by_id(tx, &id(INCOMING + to))?.ok_or_else(missing)?;
@@ -39,12 +40,12 @@ fn pay(
     let mut account = |number| ledger::account(tx, &id(number))?.ok_or_else(missing);
     let (payer, payee) = (account(ACCOUNT + from)?, account(ACCOUNT + to)?);
     let exchange = if payer.asset == payee.asset { None } else { Some((account(CAD)?, account(USD)?)) };
-    let route = LocalRoute { payer, payee, exchange };
+    let fees = Some(account(FEES)?);
+    let route = LocalRoute { payer, payee, exchange, fees };
     let loaded = Loaded { access: &access, spend: &spent, window, receiver: &before, route: &route };
-    let price = Price {
-        debit: payer.asset.amount(debit).expect("an amount"),
-        receive: payee.asset.amount(receive).expect("an amount"),
-    };
+    let units = |value| payer.asset.amount(value).expect("an amount");
+    let receive = payee.asset.amount(receive).expect("an amount");
+    let price = Price { fee: units(fee), ..crate::bank::price(units(debit), receive) };
     let ask = Create {
         id: id(PAYMENT + number),
         wallet_address: id(crate::bank::WALLET + from),
@@ -75,6 +76,7 @@ fn used(db: &Database) {
         for (number, asset_text) in [(CAD, "CAD/2"), (USD, "USD/2")] {
             ledger::provider_account(tx, AccountKind::Exchange, asset(asset_text), &id(number), now())?;
         }
+        ledger::provider_account(tx, AccountKind::Fees, asset("CAD/2"), &id(FEES), now())?;
         fund(tx, 1, 1_000, "CAD/2")?;
         fund(tx, 2, 500, "CAD/2")?;
         add_mandate(tx, 1, Some(limits(ALICE_LIMITS)))?;
@@ -82,10 +84,10 @@ fn used(db: &Database) {
         add_incoming(tx, &incoming(2, 2, "CAD/2", None))?;
         add_incoming(tx, &incoming(3, 3, "USD/2", Some(200)))?;
         add_incoming(tx, &incoming(4, 2, "CAD/2", Some(1)))?;
-        pay(tx, 1, (1, 2), 0, Some(1), (100, 100))?;
-        pay(tx, 2, (1, 3), 0, None, (136, 100))?;
-        pay(tx, 3, (2, 3), 30, Some(2), (68, 50))?;
-        pay(tx, 4, (2, 3), 31, None, (68, 50))?;
+        pay(tx, 1, (1, 2), 0, Some(1), (100, 0, 100))?;
+        pay(tx, 2, (1, 3), 0, None, (136, 0, 100))?;
+        pay(tx, 3, (2, 3), 30, Some(2), (68, 0, 50))?;
+        pay(tx, 4, (2, 3), 31, None, (71, 3, 50))?;
         quotes::insert(tx, &quote(3, 1, 2, amount(5, "CAD/2"), amount(5, "CAD/2")))?;
         let sending = |number: u64, leg: u8, kind: TransferKind, value: u64| Transfer {
             leg,
@@ -117,7 +119,7 @@ pub fn an_empty_database_is_sound(db: &Database) {
 
 pub fn a_used_database_is_sound(db: &Database) {
     used(db);
-    let expected = Report { accounts: 6, transfers: 14, payments: 4, windows: 3, faults: Vec::new() };
+    let expected = Report { accounts: 7, transfers: 15, payments: 4, windows: 3, faults: Vec::new() };
     assert_eq!(report(db), expected);
 }
 
@@ -273,6 +275,14 @@ fn damaged_transfers(db: &Database) {
             )?;
             move_balance(tx, ISSUER, ALICE, 100)
         },
+        &[unmoved(1)],
+    );
+    // A fee that was never taken, went elsewhere, or was none.
+    check(db, |tx| forget(tx, PAYMENT + 4, 2), &[unfounded(BOB), unfounded(FEES), unmoved(4)]);
+    check(db, |tx| credit(tx, PAYMENT + 4, 2, CAD).and_then(|()| move_balance(tx, FEES, CAD, 3)), &[unmoved(4)]);
+    check(
+        db,
+        |tx| ledger::transfer(tx, &[direct(PAYMENT + 1, 2, id(ALICE), id(FEES), amount(1, "CAD/2"))], now()),
         &[unmoved(1)],
     );
     // From one asset into another.
@@ -493,7 +503,7 @@ pub fn the_auditor_sees_one_moment(db: &Database) {
     let store = db.store().clone();
     let paying = db.runtime().spawn(async move {
         for number in 10..40 {
-            store.write(Vec::new(), move |tx| pay(tx, number, (1, 2), 0, None, (1, 1))).await?;
+            store.write(Vec::new(), move |tx| pay(tx, number, (1, 2), 0, None, (1, 0, 1))).await?;
         }
         Ok::<_, Error>(())
     });

@@ -8,6 +8,7 @@ use bursar_core::incoming::IncomingPayment;
 use bursar_core::ledger::{AccountKind, Transfer, TransferKind};
 use bursar_core::outgoing::{self, OutgoingPayment};
 use bursar_core::quote::{Price, Quote};
+use bursar_core::rate::UnitRate;
 use bursar_store::account_holder::{self, AccountHolder};
 use bursar_store::wallet_address::{self, WalletAddress};
 use bursar_store::{Error, Tx, grant, incoming_payment, ledger};
@@ -142,6 +143,11 @@ pub fn receiver(number: u64) -> String {
     format!("https://bank.example/op/incoming-payments/{}", id(INCOMING + number))
 }
 
+/// A price without a fee.
+pub fn price(debit: Amount, receive: Amount) -> Price {
+    Price { debit, fee: debit.asset().zero(), receive, rate: UnitRate::from_stored("1.36/0.85") }
+}
+
 /// A quote for a person's payment to an incoming payment.
 pub fn quote(number: u64, person: u64, incoming: u64, debit: Amount, receive: Amount) -> Quote {
     Quote {
@@ -150,7 +156,7 @@ pub fn quote(number: u64, person: u64, incoming: u64, debit: Amount, receive: Am
         client: client(),
         receiver: receiver(incoming),
         incoming_payment: id(INCOMING + incoming),
-        price: Price { debit, receive },
+        price: price(debit, receive),
         created_at: now(),
         expires_at: seconds(300),
         used_by: None,
@@ -168,7 +174,7 @@ pub fn payment(number: u64, person: u64, incoming: u64, debit: Amount, receive: 
         quote: None,
         receiver: receiver(incoming),
         incoming_payment: id(INCOMING + incoming),
-        price: Price { debit, receive },
+        price: price(debit, receive),
         sent: debit,
         state: outgoing::State::Completed,
         metadata: None,

@@ -248,6 +248,21 @@ pub fn revoking_reaches_every_active_token(db: &Database) {
     assert_eq!(state(3), Some(token::State::Active), "another grant's");
 }
 
+pub fn only_tokens_that_ended_are_deleted(db: &Database) {
+    with_tokens(db);
+    db.write(|tx| {
+        tokens::set_rotated(tx, &id(TOKEN + 1), &id(TOKEN + 3), seconds(5))?;
+        tokens::revoke(tx, &id(TOKEN + 2), seconds(6))
+    });
+    let delete = |second: i64| db.write(move |tx| tokens::delete_ended(tx, seconds(second), 1));
+    let there = || [1, 2, 3].map(|number| stored_token(db, number).is_some());
+    assert_eq!((delete(4), there()), (0, [true, true, true]));
+    assert_eq!((delete(9), there()), (1, [false, true, true]));
+    assert_eq!((delete(9), there()), (1, [false, false, true]));
+    // One that is only unused is never deleted.
+    assert_eq!((delete(1_000_000_000), there()), (0, [false, false, true]));
+}
+
 pub fn states_that_lack_something_are_not_read(db: &Database) {
     with_tokens(db);
     #[track_caller]

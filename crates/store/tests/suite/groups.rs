@@ -151,10 +151,10 @@ pub fn a_failed_commit_is_told_to_everybody(db: &Database) {
     }
     assert_eq!(db.read(noted), NONE);
     // The connection is as good as before.
-    assert_eq!(db.wait(noting(db, 3)), Ok(()));
+    assert_eq!(db.try_write(|tx| note(tx, 3)), Ok(()));
     held.release();
     for number in 4..8 {
-        assert_eq!(db.wait(noting(db, number)), Ok(()));
+        assert_eq!(db.try_write(move |tx| note(tx, number)), Ok(()));
     }
     assert_eq!(db.read(noted), [3, 4, 5, 6, 7]);
 }
@@ -231,8 +231,8 @@ pub fn a_caller_that_goes_away_changes_nothing(db: &Database) {
     held.release();
     assert_eq!(db.wait(second), Ok(()));
     // Writes that were taken are done, whether or not anybody still wants to know.
-    assert_eq!(db.wait(noting(db, 4)), Ok(()));
-    db.wait(noting(db, 5)).expect("another writer's turn");
+    assert_eq!(db.try_write(|tx| note(tx, 4)), Ok(()));
+    db.try_write(|tx| note(tx, 5)).expect("another writer's turn");
     assert_eq!(db.read(noted), [1, 2, 3, 4, 5]);
 }
 

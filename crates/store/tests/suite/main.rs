@@ -50,6 +50,7 @@ suite! {
         tokens_come_back_in_every_state,
         a_token_is_replaced_once,
         revoking_reaches_every_active_token,
+        only_tokens_that_ended_are_deleted,
         states_that_lack_something_are_not_read,
     }
     groups {
@@ -83,10 +84,12 @@ suite! {
         several_nodes_may_start_at_once,
         a_newer_schema_is_refused,
         a_failed_migration_leaves_nothing_behind,
+        quotes_of_the_first_version_are_still_read,
     }
     payments {
         incoming_payments_come_back,
         an_incoming_payment_changes_only_from_what_it_was,
+        incoming_payments_expire_once,
         quotes_come_back,
         a_quote_is_used_once,
         only_quotes_that_expired_unused_are_deleted,

@@ -1,7 +1,7 @@
 //! Bringing the schema up to date: fresh, again, several at once, and when it cannot be done.
 
-use crate::database::{Database, now, seconds};
-use bursar_store::{Applied, Error, MIGRATIONS, Store, setting};
+use crate::database::{Database, id, now, seconds};
+use bursar_store::{Applied, Error, MIGRATIONS, Store, quote, setting};
 
 fn names() -> Vec<&'static str> {
     MIGRATIONS.iter().map(|(name, _)| *name).collect()
@@ -68,4 +68,38 @@ pub fn a_failed_migration_leaves_nothing_behind(db: &Database) {
     db.run("DROP TABLE signature_nonce");
     // Nothing was left, so nothing else is in the way.
     assert_eq!(Applied::at(&db.location, now()).map(|applied| applied.applied), Ok(names()));
+}
+
+pub fn quotes_of_the_first_version_are_still_read(db: &Database) {
+    db.run(
+        "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL);
+         INSERT INTO schema_version (version, name, applied_at) VALUES (1, '0001_initial', 0)",
+    );
+    db.run(MIGRATIONS[0].1);
+    let bytes = |number: u64| {
+        let hex: String = id(number).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        if db.is_file() { format!("X'{hex}'") } else { format!("'\\x{hex}'::bytea") }
+    };
+    let (holder, account, wallet) = (bytes(1), bytes(2), bytes(3));
+    db.run(&format!(
+        "INSERT INTO account_holder (id, name, password_hash, created_at) VALUES ({holder}, 'a', '', 0);
+         INSERT INTO ledger_account (id, kind, asset_code, asset_scale, balance, reserved, created_at)
+             VALUES ({account}, 'holder', 'CAD', 2, 0, 0, 0);
+         INSERT INTO wallet_address (id, url, holder_id, account_id, asset_code, asset_scale, created_at)
+             VALUES ({wallet}, 'https://bank.example/a', {holder}, {account}, 'CAD', 2, 0)"
+    ));
+    for (number, asset) in [(4, "CAD"), (5, "USD")] {
+        let (quote, incoming) = (bytes(number), bytes(9));
+        db.run(&format!(
+            "INSERT INTO quote (id, wallet_address_id, client, receiver, incoming_payment_id, debit, debit_asset_code,
+                 debit_asset_scale, receive, receive_asset_code, receive_asset_scale, created_at, expires_at)
+             VALUES ({quote}, {wallet}, 'https://app.example/', 'r', {incoming}, 7, 'CAD', 2, 5, '{asset}', 2, 0, 1)"
+        ));
+    }
+    for (number, rate) in [(4, Some("1/1")), (5, None)] {
+        let quote = db.read(move |tx| quote::by_id(tx, &id(number))).expect("it is still there");
+        assert_eq!((quote.price.debit.value(), quote.price.receive.value()), (7, 5));
+        assert!(quote.price.fee.is_zero());
+        assert_eq!(quote.price.rate.map(|rate| rate.to_string()).as_deref(), rate);
+    }
 }

@@ -1,19 +1,25 @@
 //! Incoming payments, quotes, outgoing payments, and the counters of what was spent.
 
 use crate::bank::{
-    ACCESS, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset, incoming, payment, quote,
+    ACCESS, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset, incoming, payment, price,
+    quote,
 };
 use crate::database::{Database, edges_of_time, id, seconds};
 use bursar_core::access::ClientId;
 use bursar_core::incoming::IncomingPayment;
 use bursar_core::limits::{Received, Spend};
 use bursar_core::outgoing::OutgoingPayment;
-use bursar_core::quote::Quote;
+use bursar_core::quote::{Price, Quote};
 use bursar_store::{Error, incoming_payment, outgoing_payment, quote as quotes, spend};
 use bursar_types::VALUE_MAX;
 
 fn jwk_client() -> ClientId {
     ClientId::Jwk("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".to_owned())
+}
+
+/// A price whose fee is not zero, from a time when rates were not kept.
+fn with_fee() -> Price {
+    Price { fee: amount(3, "CAD/2"), rate: None, ..price(amount(8, "CAD/2"), amount(5, "CAD/2")) }
 }
 
 fn with_people(db: &Database) {
@@ -85,6 +91,29 @@ pub fn an_incoming_payment_changes_only_from_what_it_was(db: &Database) {
     assert_eq!(update(missing.clone(), missing), moved);
 }
 
+pub fn incoming_payments_expire_once(db: &Database) {
+    with_people(db);
+    db.write(|tx| {
+        for number in 1..=4 {
+            let expires_at = seconds(number as i64);
+            add_incoming(tx, &IncomingPayment { expires_at, ..incoming(number, 1, "CAD/2", Some(100)) })?;
+        }
+        let open = incoming(2, 1, "CAD/2", Some(100));
+        let done = IncomingPayment { completed_at: Some(seconds(1)), ..open.clone() };
+        incoming_payment::update(tx, &open, &done)
+    });
+    let expire = |second: i64, most: u64| db.write(move |tx| incoming_payment::expire(tx, seconds(second), most));
+    assert_eq!(expire(0, 10), 0);
+    assert_eq!((expire(3, 1), expire(3, 1), expire(3, 1)), (1, 1, 0), "the completed one is left alone");
+    assert_eq!(db.number("SELECT COUNT(*) FROM incoming_payment WHERE expired_at IS NOT NULL"), 2);
+    // It reads as before, and nothing comes in any more, whatever the caller decided.
+    let stored = db.read(|tx| incoming_payment::by_id(tx, &id(INCOMING + 1))).expect("it stays readable");
+    assert_eq!((stored.received, stored.completed_at), (0, None));
+    let after = IncomingPayment { received: 5, ..stored.clone() };
+    let late = db.try_write(move |tx| incoming_payment::update(tx, &stored, &after));
+    assert_eq!(late, Err(Error::Guard("the incoming payment has changed")));
+}
+
 pub fn quotes_come_back(db: &Database) {
     with_people(db);
     let [first, last] = edges_of_time();
@@ -97,6 +126,7 @@ pub fn quotes_come_back(db: &Database) {
             ..quote(2, 2, 9, amount(VALUE_MAX, "A.very-long_code/18"), amount(VALUE_MAX, "JPY/0"))
         },
         Quote { receiver: String::new(), ..quote(3, 1, 1, amount(0, "CAD/2"), amount(0, "CAD/2")) },
+        Quote { price: with_fee(), ..quote(4, 1, 1, amount(0, "CAD/2"), amount(0, "CAD/2")) },
     ];
     for stored in quotes {
         let sent = stored.clone();
@@ -163,6 +193,7 @@ pub fn outgoing_payments_come_back(db: &Database) {
         },
         OutgoingPayment {
             window: i64::MAX,
+            price: with_fee(),
             sent: amount(3, "CAD/2"),
             created_at: last,
             ..payment(3, 1, 1, amount(5, "CAD/2"), amount(0, "CAD/2"))

@@ -11,7 +11,6 @@ use bursar_core::incoming::IncomingPayment;
 use bursar_core::ledger::LocalRoute;
 use bursar_core::limits::Spend;
 use bursar_core::outgoing::{Create, Loaded, create_local};
-use bursar_core::quote::Price;
 use bursar_core::token::{self, Token};
 use bursar_core::{Code, Refusal, TokenHash};
 use bursar_store::{
@@ -122,7 +121,7 @@ fn pay(tx: &mut Tx<'_>, access: &GrantedAccess, number: u64, shop: u64, cents: u
     let before = incoming_payment::by_id(tx, &id(INCOMING + shop))?.ok_or_else(missing)?;
     let spent = spend::get(tx, &access.id, 0)?;
     let mut account = |number| ledger::account(tx, &id(ACCOUNT + number))?.ok_or_else(missing);
-    let route = LocalRoute { payer: account(1)?, payee: account(shop)?, exchange: None };
+    let route = LocalRoute { payer: account(1)?, payee: account(shop)?, exchange: None, fees: None };
     let loaded = Loaded { access, spend: &spent, window: 0, receiver: &before, route: &route };
     let ask = Create {
         id: id(PAYMENT + number),
@@ -130,7 +129,7 @@ fn pay(tx: &mut Tx<'_>, access: &GrantedAccess, number: u64, shop: u64, cents: u
         client: client(),
         quote: None,
         receiver: receiver(shop),
-        price: Price { debit: amount(cents, "CAD/2"), receive: amount(cents, "CAD/2") },
+        price: crate::bank::price(amount(cents, "CAD/2"), amount(cents, "CAD/2")),
         metadata: None,
     };
     let plan = create_local(&loaded, ask, now())?;

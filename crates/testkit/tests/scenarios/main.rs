@@ -4,6 +4,7 @@ mod grants;
 mod interactions;
 mod limits;
 mod lists;
+mod money;
 mod payments;
 mod races;
 mod remote;
