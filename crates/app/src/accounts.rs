@@ -8,19 +8,23 @@ use bursar_httpsig::PublicKey;
 use bursar_store::account_holder::{self, AccountHolder};
 use bursar_store::wallet_address::{self, WalletAddress, WalletKey};
 use bursar_store::{LockKey, Tx, ledger};
-use bursar_types::{Amount, Asset};
+use bursar_types::{Amount, Asset, WalletAddressUrl};
 use jiff::Timestamp;
 
 /// Names that cannot be wallet addresses, since other things are at their URLs.
 const RESERVED_NAMES: &[&str] =
     &["auth", "op", "sandbox", "assets", "login", "logout", "ilp", "admin", "health", "metrics", "favicon.ico"];
 const PASSWORD_LENGTH_MAX: usize = 200;
+/// Most parts of a wallet address's path.
+const ADDRESS_PARTS_MAX: usize = 4;
 
 /// A new account holder with one account and one wallet address.
 #[derive(Clone)]
 pub struct NewAccount {
-    /// The name to log in with, and the last part of the wallet address.
+    /// The name to log in with, and the last part of the wallet address unless another one is given.
     pub name: String,
+    /// The wallet address, if it shall be another one: its URL at this provider, or a payment pointer.
+    pub wallet_address: Option<String>,
     /// The name shown to others.
     pub public_name: Option<String>,
     /// The asset of the account.
@@ -50,6 +54,10 @@ pub struct AccountView {
 /// [`Code::InvalidResourceRequest`] for an unusable name or password, [`Code::Conflict`] when the name is taken.
 pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
     check_name(&new.name)?;
+    let url = match &new.wallet_address {
+        Some(spelled) => own_address(app, spelled)?,
+        None => app.config.wallet_address_url(&new.name),
+    };
     if new.password.is_empty() || new.password.len() > PASSWORD_LENGTH_MAX {
         return Err(Error::refused(Code::InvalidResourceRequest, "the password must have 1 to 200 characters"));
     }
@@ -64,7 +72,7 @@ pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
     let holder = AccountHolder { id, name: new.name.clone(), password_hash, created_at: now };
     let wallet = WalletAddress {
         id: app.new_id(now),
-        url: app.config.wallet_address_url(&new.name),
+        url,
         public_name: new.public_name.clone(),
         holder: id,
         account: app.new_id(now),
@@ -85,9 +93,10 @@ pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
         })
         .await;
     match created {
-        Err(Error::Store(bursar_store::Error::Unique(_))) => {
-            Err(Error::refused(Code::Conflict, "there is an account of this name already"))
-        }
+        Err(Error::Store(bursar_store::Error::Unique(_))) => Err(Error::refused(
+            Code::Conflict,
+            "there is an account of this name, or with this wallet address, already",
+        )),
         other => other.map(|()| view),
     }
 }
@@ -97,11 +106,10 @@ pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
 /// # Errors
 /// [`Code::NotFound`]; [`Code::AmountTooLarge`] when the account cannot hold that much.
 pub async fn fund(app: &App, name: &str, value: u64) -> Result<AccountView, Error> {
-    let url = app.config.wallet_address_url(name);
+    let owner = name.to_owned();
     let (now, funding) = app.now_and_id();
     let issuer = app.new_id(now);
-    let wallet = app.store.read(move |tx| wallet_address::by_url(tx, &url).map_err(Error::from)).await?;
-    let wallet = wallet.ok_or_else(|| Error::not_found("account"))?;
+    let wallet = app.store.read(move |tx| find(tx, &owner)).await?;
     app.store
         .write(vec![LockKey::of(&wallet.account)], move |tx| issue(tx, &wallet, value, &issuer, &funding, now))
         .await?;
@@ -113,14 +121,19 @@ pub async fn fund(app: &App, name: &str, value: u64) -> Result<AccountView, Erro
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn get(app: &App, name: &str) -> Result<AccountView, Error> {
-    let (url, name) = (app.config.wallet_address_url(name), name.to_owned());
+    let name = name.to_owned();
     app.store
         .read(move |tx| {
-            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
+            let wallet = find(tx, &name)?;
             let account = ledger::account(tx, &wallet.account)?.ok_or_else(|| Error::not_found("account"))?;
             view(&name, &wallet, u64::try_from(account.available()).unwrap_or(0))
         })
         .await
+}
+
+/// The wallet address of an account holder.
+fn find(tx: &mut Tx<'_>, name: &str) -> Result<WalletAddress, Error> {
+    wallet_address::of_holder(tx, name)?.ok_or_else(|| Error::not_found("account"))
 }
 
 fn view(name: &str, wallet: &WalletAddress, balance: u64) -> Result<AccountView, Error> {
@@ -164,14 +177,54 @@ fn issue(
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
-    let begins_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    if !begins_well || name.len() > 64 || !name.bytes().all(plain) || RESERVED_NAMES.contains(&name) {
+    if !is_name(name) || is_reserved(name) || matches!(name, "jwks.json" | "did.json") {
         let text = "a name has 1 to 64 lower-case letters, digits, '-', '_' or '.', begins with a letter or digit, \
                     and is not a word that the server needs for itself";
         return Err(Error::refused(Code::InvalidResourceRequest, text));
     }
     Ok(())
+}
+
+/// Reads a wallet address that somebody wants at this provider: the whole host, or a path whose parts are like names.
+fn own_address(app: &App, spelled: &str) -> Result<String, Error> {
+    let unusable = |text: &str| Error::refused(Code::InvalidResourceRequest, format!("walletAddress: {text}"));
+    let url = WalletAddressUrl::parse(spelled).map_err(|error| unusable(&error.to_string()))?;
+    let host = |url: &str| url.split_once("://").map_or(url, |(_, rest)| rest).to_owned();
+    // Payment pointers mean https, which a sandbox on this machine does without.
+    let same = if spelled.starts_with('$') {
+        host(url.origin()) == host(&app.config.public_url)
+    } else {
+        url.origin() == app.config.public_url
+    };
+    if !same {
+        return Err(unusable(&format!("it must be at this provider, which is {}", app.config.public_url)));
+    }
+    let path = &url.as_str()[url.origin().len()..];
+    let own = format!("{}{path}", app.config.public_url);
+    if path == "/.well-known/pay" {
+        return Ok(own);
+    }
+    let parts: Vec<&str> = path[1..].split('/').collect();
+    if parts.len() > ADDRESS_PARTS_MAX || parts.iter().any(|part| !is_name(part)) || is_reserved(parts[0]) {
+        return Err(unusable(
+            "its path has at most 4 parts, each of 1 to 64 lower-case letters, digits, '-', '_' or '.', that begin with \
+             a letter or digit, and does not begin with a word that the server needs for itself",
+        ));
+    }
+    if matches!(parts.last(), Some(&"jwks.json" | &"did.json")) {
+        return Err(unusable("it must not end like a key set or a DID document"));
+    }
+    Ok(own)
+}
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED_NAMES.contains(&name)
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    let begins_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    begins_well && name.len() <= 64 && name.bytes().all(plain)
 }
 
 /// Adds a public key to an account's wallet address.
@@ -180,12 +233,12 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// [`Code::NotFound`]; [`Code::Conflict`] when there is a key of this name.
 pub async fn add_key(app: &App, name: &str, kid: &str, key: &PublicKey) -> Result<(), Error> {
     let key = WalletKey { kid: kid.to_owned(), x: key.to_bytes() };
-    let url = app.config.wallet_address_url(name);
+    let owner = name.to_owned();
     let (now, id) = app.now_and_id();
     let added = app
         .store
         .write(Vec::new(), move |tx| {
-            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
+            let wallet = find(tx, &owner)?;
             wallet_address::insert_key(tx, &id, &wallet.id, &key, now).map_err(Error::from)
         })
         .await;
@@ -202,11 +255,11 @@ pub async fn add_key(app: &App, name: &str, kid: &str, key: &PublicKey) -> Resul
 /// # Errors
 /// [`Code::NotFound`].
 pub async fn revoke_key(app: &App, name: &str, kid: &str) -> Result<(), Error> {
-    let (url, kid) = (app.config.wallet_address_url(name), kid.to_owned());
+    let (owner, kid) = (name.to_owned(), kid.to_owned());
     let now = app.clock.now();
     app.store
         .write(Vec::new(), move |tx| {
-            let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("account"))?;
+            let wallet = find(tx, &owner)?;
             if wallet_address::revoke_key(tx, &wallet.id, &kid, now)? { Ok(()) } else { Err(Error::not_found("key")) }
         })
         .await

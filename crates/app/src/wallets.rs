@@ -5,12 +5,17 @@ use bursar_httpsig::{Jwk, PublicKey};
 use bursar_store::{Tx, wallet_address};
 use bursar_types::{WalletAddress, WalletAddressUrl};
 
-/// The document at a wallet address of this provider.
+/// The canonical form of a URL at this provider. What cannot be one is no wallet address.
+fn canonical(url: &str) -> Result<String, Error> {
+    WalletAddressUrl::parse(url).map(|url| url.to_string()).map_err(|_| Error::not_found("wallet address"))
+}
+
+/// The document at a wallet address of this provider, however it is spelled.
 ///
 /// # Errors
 /// Not found, also when it is deactivated.
 pub async fn document(app: &App, url: &str) -> Result<WalletAddress, Error> {
-    let wanted = url.to_owned();
+    let wanted = canonical(url)?;
     let found = app.store.read(move |tx| wallet_address::by_url(tx, &wanted).map_err(Error::from)).await?;
     let wallet =
         found.filter(|wallet| wallet.deactivated_at.is_none()).ok_or_else(|| Error::not_found("wallet address"))?;
@@ -29,7 +34,7 @@ pub async fn document(app: &App, url: &str) -> Result<WalletAddress, Error> {
 /// # Errors
 /// Not found, only when the address was never there.
 pub async fn keys(app: &App, url: &str) -> Result<Vec<Jwk>, Error> {
-    let wanted = url.to_owned();
+    let wanted = canonical(url)?;
     let keys = app
         .store
         .read(move |tx| {
@@ -41,9 +46,12 @@ pub async fn keys(app: &App, url: &str) -> Result<Vec<Jwk>, Error> {
     keys.into_iter().map(jwk).collect::<Result<_, _>>().map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// The name of a wallet address as a decentralised identifier (did:web method): host and path, joined by colons.
+/// The name of a wallet address as a decentralised identifier (did:web method): host and path, joined by colons. The
+/// wallet address of a whole host has just its host.
 pub fn did(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let url = canonical(url).unwrap_or_else(|_| url.to_owned());
+    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    let rest = rest.strip_suffix("/.well-known/pay").unwrap_or(rest);
     format!("did:web:{}", rest.replace(':', "%3A").replace('/', ":"))
 }
 

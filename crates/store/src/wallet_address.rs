@@ -82,6 +82,20 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<WalletAddress>, Error> {
     )
 }
 
+/// The first wallet address of the account holder of this name.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_holder(tx: &mut Tx<'_>, name: &str) -> Result<Option<WalletAddress>, Error> {
+    tx.one(
+        "SELECT w.id, w.url, w.public_name, w.holder_id, w.account_id, w.asset_code, w.asset_scale, w.created_at,
+             w.deactivated_at
+         FROM account_holder h JOIN wallet_address w ON w.holder_id = h.id WHERE h.name = $1 ORDER BY w.id LIMIT 1",
+        &[name.into()],
+        read,
+    )
+}
+
 fn read(row: &Row<'_>) -> Result<WalletAddress, Error> {
     Ok(WalletAddress {
         id: row.id(0)?,

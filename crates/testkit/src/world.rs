@@ -99,8 +99,14 @@ impl Provider {
 
     /// Makes an account with play money; its wallet address.
     pub async fn account(&self, name: &str, code: &str, scale: u8, balance: u64) -> String {
+        self.account_at(None, name, code, scale, balance).await
+    }
+
+    /// Makes an account with play money at a wallet address of one's choice.
+    pub async fn account_at(&self, at: Option<String>, name: &str, code: &str, scale: u8, balance: u64) -> String {
         let new = NewAccount {
             name: name.to_owned(),
+            wallet_address: at,
             public_name: Some(format!("{name} (test)")),
             asset: Asset::new(code, scale).expect("an asset"),
             balance,

@@ -54,6 +54,7 @@ impl Value {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateAccount {
     name: String,
+    wallet_address: Option<String>,
     public_name: Option<String>,
     asset_code: String,
     asset_scale: u8,
@@ -82,6 +83,7 @@ async fn create_account(State(app): State<Arc<App>>, raw: Raw) -> Result<(Status
     let ask: CreateAccount = raw.json(Code::InvalidResourceRequest)?;
     let new = NewAccount {
         name: ask.name,
+        wallet_address: ask.wallet_address,
         public_name: ask.public_name,
         asset: Asset::new(&ask.asset_code, ask.asset_scale).map_err(invalid)?,
         balance: ask.balance.map_or(Ok(0), |balance| balance.read())?,

@@ -1,9 +1,10 @@
 //! The wallet address server: documents and key sets.
 
 use crate::error::WebError;
+use crate::wallet;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bursar_app::refusals::Code;
 use bursar_app::{App, Error, wallets};
@@ -57,22 +58,116 @@ impl DidDocument {
     }
 }
 
-/// `GET {wallet address}`, `GET {wallet address}/did.json` and `GET {wallet address}/jwks.json`: whatever path no other surface has.
-pub async fn get(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Result<Response, WebError> {
+/// `GET {wallet address}`, `…/jwks.json` and `…/did.json`: whatever path no other surface has. People get a page.
+pub async fn get(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, WebError> {
     if !matches!(method, Method::GET | Method::HEAD) {
         return Err(Error::refused(Code::MethodNotAllowed, "there is nothing here that takes this method").into());
     }
-    let path = uri.path().trim_end_matches('/').to_ascii_lowercase();
+    let path = uri.path();
+    let at = |wallet: &str| format!("{}{wallet}", app.config.public_url);
     if let Some(wallet) = path.strip_suffix("/jwks.json") {
-        let keys = wallets::keys(&app, &format!("{}{wallet}", app.config.public_url)).await?;
+        let keys = wallets::keys(&app, &at(wallet)).await?;
         // A revoked key must stop working at once, so nobody may keep the set.
         return Ok(([(header::CACHE_CONTROL, "no-store")], Json(KeySet { keys })).into_response());
     }
-    if let Some(wallet) = path.strip_suffix("/did.json") {
-        let url = format!("{}{wallet}", app.config.public_url);
-        let document = DidDocument::new(wallets::did(&url), wallets::keys(&app, &url).await?);
+    // The identifier of a whole host has its document beside its wallet address (did:web method, Read).
+    if let Some(wallet) =
+        path.strip_suffix("/did.json").map(|wallet| wallet.strip_suffix("/.well-known").unwrap_or(wallet))
+    {
+        let wallet = at(wallet);
+        let document = DidDocument::new(wallets::did(&wallet), wallets::keys(&app, &wallet).await?);
         return Ok(([(header::CACHE_CONTROL, "no-store")], Json(document)).into_response());
     }
-    let document = wallets::document(&app, &format!("{}{path}", app.config.public_url)).await?;
-    Ok(([(header::CACHE_CONTROL, "public, max-age=60")], Json(document)).into_response())
+    let document = wallets::document(&app, &at(path)).await;
+    let mut response = match document {
+        found if wants_page(&headers) => wallet::address_page(&app, found),
+        found => Json(found?).into_response(),
+    };
+    let kept: [(HeaderName, &str); 2] = [(header::CACHE_CONTROL, "public, max-age=60"), (header::VARY, "accept")];
+    if response.status().is_success() {
+        for (name, value) in kept {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    Ok(response)
+}
+
+/// `GET /`: the wallet address of the host itself for clients, the start page for people.
+pub async fn root(State(app): State<Arc<App>>, visitor: wallet::Visitor, headers: HeaderMap) -> Response {
+    if accepts(&headers, "application/json") > accepts(&headers, "text/html") {
+        return get(State(app), Method::GET, headers, Uri::from_static("/")).await.into_response();
+    }
+    wallet::start_page(&app, visitor).await
+}
+
+/// Whether a person's browser asks: it names HTML, and does not prefer JSON.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let html = accepts(headers, "text/html");
+    html > 0 && html > accepts(headers, "application/json")
+}
+
+/// How much a media type is wanted by name, in thousandths (RFC 9110 §12.5.1). Wildcards do not count: programs send
+/// them without thinking of pages.
+fn accepts(headers: &HeaderMap, wanted: &str) -> u16 {
+    let weight = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next()?;
+        let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        media_type.eq_ignore_ascii_case(wanted).then(|| quality.map_or(Some(1000), thousandths)).flatten()
+    };
+    let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(weight).max().unwrap_or(0)
+}
+
+/// A weight such as `0.9`: at most one, with at most three digits after the point.
+fn thousandths(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
+    match whole {
+        "0" => Some(fraction),
+        "1" if fraction == 0 => Some(1000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_for_those_who_ask_for_them() {
+        #[track_caller]
+        fn check(accept: &[&'static str], expected: bool) {
+            let mut headers = HeaderMap::new();
+            for value in accept {
+                headers.append(header::ACCEPT, HeaderValue::from_static(value));
+            }
+            assert_eq!(wants_page(&headers), expected, "{accept:?}");
+        }
+        check(&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], true);
+        check(&["text/html"], true);
+        check(&["TEXT/HTML; level=1; q=0.5"], true);
+        check(&["application/json;q=0.4, text/html;q=0.5"], true);
+        check(&["image/webp", "text/html"], true);
+        check(&[], false);
+        check(&["*/*"], false);
+        check(&["text/*"], false);
+        check(&["application/json"], false);
+        check(&["application/json, text/plain, */*"], false);
+        check(&["application/json, text/html"], false);
+        check(&["text/html;q=0"], false);
+        check(&["text/html;q=0.000"], false);
+        check(&["text/html;q=2"], false);
+        check(&["text/html;q=0.1234"], false);
+        check(&["text/html;q="], false);
+        check(&["text/html5"], false);
+    }
 }

@@ -54,7 +54,14 @@ impl Scene {
         for name in ["alice", "bob", "shop"] {
             let asset = Asset::new("CAD", 2).unwrap();
             let password = name.to_owned();
-            let new = NewAccount { name: name.to_owned(), public_name: None, asset, balance: 50_000, password };
+            let new = NewAccount {
+                name: name.to_owned(),
+                wallet_address: None,
+                public_name: None,
+                asset,
+                balance: 50_000,
+                password,
+            };
             accounts::create(&app, new).await.unwrap();
         }
         let scene = Self { app, url, folder };

@@ -145,6 +145,7 @@ impl Scene {
 async fn make_accounts(app: &App, key: PrivateKey) -> anyhow::Result<AuthenticatedClient> {
     let account = async |name: &str, shown: &str, code: &str, scale: u8, balance: u64| {
         let new = NewAccount {
+            wallet_address: None,
             name: name.to_owned(),
             public_name: Some(shown.to_owned()),
             asset: Asset::new(code, scale)?,

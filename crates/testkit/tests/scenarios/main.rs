@@ -1,5 +1,6 @@
 //! Scenarios over real HTTP: what the protocol's tables say, row by row.
 
+mod addresses;
 mod grants;
 mod interactions;
 mod limits;

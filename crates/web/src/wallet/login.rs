@@ -215,16 +215,16 @@ impl From<AccountView> for Account {
     }
 }
 
-/// `GET /`.
-pub(super) async fn start(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+/// The start page.
+pub(crate) async fn start(app: &App, visitor: Visitor) -> Response {
     let account = match &visitor.person {
         None => None,
-        Some(person) => match accounts::get(&app, &person.name).await {
+        Some(person) => match accounts::get(app, &person.name).await {
             Ok(view) => Some(Account::from(view)),
             Err(Error::Refused(_)) => None,
-            Err(error) => return page::failed(&app, &error),
+            Err(error) => return page::failed(app, &error),
         },
     };
-    let template = StartPage { frame: Frame::new(&app, &visitor, "/"), account };
-    page::show(&app, &visitor, StatusCode::OK, &template, None)
+    let template = StartPage { frame: Frame::new(app, &visitor, "/"), account };
+    page::show(app, &visitor, StatusCode::OK, &template, None)
 }

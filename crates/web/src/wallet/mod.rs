@@ -4,6 +4,7 @@
 //! person is asked is turned into plain words by pure functions ([`wording`], [`mandate`], [`names`]); handlers
 //! only read forms, call one use case, and choose a page.
 
+mod address;
 mod assets;
 mod consent;
 mod login;
@@ -12,6 +13,10 @@ mod names;
 mod page;
 mod visitor;
 mod wording;
+
+pub(crate) use address::address_page;
+pub(crate) use login::start as start_page;
+pub(crate) use visitor::Visitor;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -25,7 +30,7 @@ const FORM_BYTES_MAX: usize = 8 * 1024;
 /// Their routes. Wallet addresses live beside them at `/{name}`.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(login::start))
+        .route("/", get(crate::wallet_address::root))
         .route("/login", get(login::form).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))

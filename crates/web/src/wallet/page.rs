@@ -37,7 +37,7 @@ impl Frame {
     }
 
     /// The frame of a page without forms, for nobody in particular.
-    fn bare(app: &App) -> Self {
+    pub(super) fn bare(app: &App) -> Self {
         Self {
             provider: app.config.provider_name.clone(),
             is_sandbox: app.config.sandbox,
@@ -64,7 +64,8 @@ pub(super) fn show(
     response
 }
 
-fn draw(status: StatusCode, template: &impl Template, finish_origin: Option<&str>) -> Response {
+/// A page for anybody.
+pub(super) fn draw(status: StatusCode, template: &impl Template, finish_origin: Option<&str>) -> Response {
     let mut response = match template.render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
@@ -152,6 +153,12 @@ pub(super) fn failed(app: &App, error: &Error) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, wait.clone());
     }
     response
+}
+
+/// The page where a wallet address would be, if there were one.
+pub(super) fn nobody(app: &App) -> Response {
+    let text = "There is no wallet at this address. Check how it is written, or ask whoever gave it to you.".to_owned();
+    draw(StatusCode::NOT_FOUND, &Message { frame: Frame::bare(app), title: "Nobody is here", text }, None)
 }
 
 /// The page for a form that is none of ours.

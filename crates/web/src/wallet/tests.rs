@@ -38,6 +38,7 @@ impl Provider {
         let app = App::new(config, store, Clock::manual(now), Random::seeded(1), Secret::new([7; 32])).unwrap();
         for name in ["alice", "bob"] {
             let new = NewAccount {
+                wallet_address: None,
                 name: name.to_owned(),
                 public_name: None,
                 asset: Asset::new("CAD", 2).unwrap(),

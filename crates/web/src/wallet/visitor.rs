@@ -20,7 +20,7 @@ const VALUE_LENGTH_MAX: usize = 64;
 
 /// Whoever sends a request.
 #[derive(Debug, Clone)]
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     /// The value of the browser's cookie.
     browser: String,
     /// Whether the browser has yet to be given it.
