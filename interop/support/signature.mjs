@@ -33,10 +33,12 @@ export function wireSeconds() {
  * @param {string[]} [how.components] what is covered
  * @param {Record<string, string | number | undefined>} [how.parameters] of the signature; undefined leaves one out
  * @param {string} [how.digest] value of `Content-Digest`
+ * @param {string} [how.authorization] value of `Authorization`
  */
 export function signedHeaders({ method, url, key, token, body }, how = {}) {
   const headers = { 'content-type': 'application/json' };
   if (token !== undefined) headers.authorization = `GNAP ${token}`;
+  if (how.authorization !== undefined) headers.authorization = how.authorization;
   if (body !== undefined) {
     headers['content-digest'] = how.digest ?? contentDigest(body);
     headers['content-length'] = String(Buffer.byteLength(body));
@@ -55,7 +57,7 @@ export function signedHeaders({ method, url, key, token, body }, how = {}) {
 /** What the official client covers. */
 function usualComponents(headers) {
   const components = ['@method', '@target-uri'];
-  if (headers.authorization) components.push('authorization');
+  if (headers.authorization !== undefined) components.push('authorization');
   if (headers['content-digest']) components.push('content-digest', 'content-length', 'content-type');
   return components;
 }

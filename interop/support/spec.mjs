@@ -14,10 +14,13 @@ const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
 ajv.addFormat('uint64', (text) => /^\d+$/.test(text) && BigInt(text) < 2n ** 64n);
 
-const METHODS = ['get', 'post', 'delete'];
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 const AUTH = load('auth-server');
 const RESOURCE = load('resource-server');
 const WALLET = load('wallet-address-server');
+
+/** The names of all operations, as in `POST /token/{id} of the auth-server`. */
+export const OPERATION_NAMES = [AUTH, RESOURCE, WALLET].flatMap(({ operations }) => operations.map(({ name }) => name));
 
 /** Errors of the authorization server where the specification does not say which: the words of GNAP. */
 const anyAuthError = ajv.compile({
