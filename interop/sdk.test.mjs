@@ -6,62 +6,17 @@ import {
   createUnauthenticatedClient,
   isFinalizedGrantWithAccessToken,
   isFinalizedGrantWithSubject,
-  isPendingGrant,
-  OpenPaymentsClientError,
 } from '@interledger/open-payments';
-import { cad, comingBack, interactRef, officialApp, POLLING } from './support/clients.mjs';
+import { cad, comingBack, officialApp, POLLING } from './support/clients.mjs';
+import { ask, fails, finish, mandate, token } from './support/official.mjs';
 import { scenario } from './support/provider.mjs';
 
 const ALL_OUTGOING_ACTIONS = ['list', 'list-all', 'read', 'read-all', 'create'];
 const PAYMENT_POLLS_MAX = 50;
 
-/** Runs what must fail, and checks how the client reports it. */
-async function fails(promise, expected) {
-  const error = await promise.then(
-    (value) => assert.fail(`this should have failed: ${JSON.stringify(value)}`),
-    (reason) => reason,
-  );
-  assert.ok(error instanceof OpenPaymentsClientError, error);
-  const { description, ...rest } = expected;
-  for (const [name, value] of Object.entries(rest)) assert.equal(error[name], value, `${name}: ${error.description}`);
-  if (description instanceof RegExp) assert.match(error.description, description);
-  else if (description !== undefined) assert.equal(error.description, description);
-  return error;
-}
-
 const UNAUTHORIZED = { status: 403, description: 'unauthorized' };
 const OVER_LIMIT = { ...UNAUTHORIZED, code: 'limit_exceeded' };
 const OUTSIDE = { ...UNAUTHORIZED, code: 'outside_interval' };
-
-/** Asks for access to spend, or whatever else needs consent. */
-async function ask(app, wallet, request, interact = comingBack()) {
-  const pending = await app.client.grant.request({ url: wallet.authServer }, { ...request, interact });
-  assert.ok(isPendingGrant(pending), JSON.stringify(pending));
-  return { pending, asked: interact, grantEndpoint: wallet.authServer };
-}
-
-/** Comes back from a person who has agreed. */
-async function finish(app, provider, question) {
-  const reference = interactRef(await provider.approve(question.pending.interact.redirect), question);
-  const { access_token, uri } = question.pending.continue;
-  return app.client.grant.continue({ url: uri, accessToken: access_token.value }, { interact_ref: reference });
-}
-
-/** The whole way to a mandate: a token to spend from the wallet, and how to cancel it. */
-async function mandate(app, provider, wallet, limits, actions = ['read', 'create']) {
-  const access = [{ identifier: wallet.id, type: 'outgoing-payment', actions, limits }];
-  const grant = await finish(app, provider, await ask(app, wallet, { access_token: { access } }));
-  assert.ok(isFinalizedGrantWithAccessToken(grant), JSON.stringify(grant));
-  assert.deepEqual(new Set(grant.access_token.access[0].actions), new Set(actions));
-  return grant;
-}
-
-/** A token that needs no consent. */
-async function token(app, wallet, access) {
-  const grant = await app.client.grant.request({ url: wallet.authServer }, { access_token: { access: [access] } });
-  assert.ok(isFinalizedGrantWithAccessToken(grant), JSON.stringify(grant));
-  return grant.access_token.value;
-}
 
 /** Makes an incoming payment at a wallet that nobody had to know before, under a grant of its own. */
 async function incoming(app, url, rest = {}) {

@@ -13,6 +13,7 @@ import { Attempt, KINDS, SAYS } from './support/wrong-callers.mjs';
 const OUTCOMES = {
   200: {},
   204: {},
+  '400i': { code: 'invalid_request', description: /./ },
   // Of the resource server.
   '200p': { sees: 'the public view' },
   '200n': { isSeen: false },
@@ -27,7 +28,6 @@ const OUTCOMES = {
   // Of the authorization server.
   '400c': { code: 'invalid_client', description: /./ },
   '401c': { code: 'invalid_client', description: /./ },
-  '400i': { code: 'invalid_request', description: /./ },
   '401k': { code: 'invalid_continuation', description: /./ },
   '401d': { code: 'request_denied', description: /./ },
   '400r': { code: 'invalid_rotation', description: /./ },
@@ -60,6 +60,8 @@ a thief’s token, signed by its victim      -    400c     400c   400c   400c   
 another client, for its own                -    401k     401k   400r   401c    -      -    -
 another client, for all                    -    -        -      -      -       -      -    -
 another client’s quote                     -    -        -      -      -       -      -    -
+another client’s cursor                    -    -        -      -      -       -      -    -
+a cursor of another wallet                 -    -        -      -      -       -      -    -
 another client’s idempotency key           -    -        -      -      -       -      -    -
 a bare key that asks for consent           400i -        -      -      -       -      -    -
 consent without a way to ask for it        400i -        -      -      -       -      -    -
@@ -119,6 +121,8 @@ a thief’s token, signed by its victim    401s 401s    401s   401s    401s    4
 another client, for its own              -    200n    404    404     -       404     -       200n     404     -
 another client, for all                  -    200y    200    404     -       200     -       200y     200     -
 another client’s quote                   -    -       -      -       -       -       400q    -        -       -
+another client’s cursor                  -    400i    -      -      -       -       -       400i     -       -
+a cursor of another wallet               -    400i    -      -      -       -       -       400i     -       -
 another client’s idempotency key         403g -       -      -       403g    -       403g    -        -       -
 a bare key that asks for consent         -    -       -      -       -       -       -       -        -       -
 consent without a way to ask for it      -    -       -      -       -       -       -       -        -       -

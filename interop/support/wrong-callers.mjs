@@ -90,6 +90,12 @@ export class Attempt {
     return client.deliver(method, url, { headers: headers ? headers(made) : made, body: text });
   }
 
+  /** The cursor of the first resource in the rightful caller's list. */
+  async cursorAtOwn() {
+    const { pagination } = succeeded(this.operation.success, await this.call());
+    return pagination.startCursor;
+  }
+
   /** Sends the request several times, each with another fault of the same kind. */
   async each(faults) {
     const answers = [];
@@ -134,6 +140,12 @@ const otherBody = (body) =>
   Object.fromEntries(
     Object.entries(body).map(([name, value]) => [name, typeof value === 'string' ? backwards(value) : value]),
   );
+
+function withQuery(text, changes) {
+  const url = new URL(text);
+  for (const [name, value] of Object.entries(changes)) url.searchParams.set(name, value);
+  return url.href;
+}
 
 const isAll = (action) => action.endsWith('-all');
 
@@ -225,6 +237,18 @@ export const KINDS = {
     const { world } = attempt;
     const { quote } = await attempt.meanwhile(() => world.make(world.other));
     return attempt.call({ body: { walletAddress: world.alice, quoteId: quote } });
+  },
+  'another client’s cursor': async (attempt) => {
+    const { world, operation } = attempt;
+    const cursor = await attempt.cursorAtOwn();
+    const token = await attempt.token(world.other, ['list']);
+    return attempt.call({ client: world.other, url: withQuery(operation.at(world), { cursor }), token });
+  },
+  'a cursor of another wallet': async (attempt) => {
+    const { world, operation } = attempt;
+    const cursor = await attempt.cursorAtOwn();
+    const token = await attempt.token(world.app, ['list'], { wallet: world.carol });
+    return attempt.call({ url: withQuery(operation.at(world), { 'wallet-address': world.carol, cursor }), token });
   },
   'another client’s idempotency key': async (attempt) => {
     const { other } = attempt.world;
