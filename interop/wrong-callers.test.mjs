@@ -78,7 +78,9 @@ a signature of another path                400c 400c     400c   400c   400c    2
 a signature over another token             -    400c     400c   400c   400c    200    200  200
 a key outside the key set                  400c 400c     400c   400c   400c    200    200  200
 another key of the same name               400c 400c     400c   400c   400c    200    200  200
+a second key of the client                 200  400c     400c   400c   400c    -      -    -
 a revoked key                              400c 400c     400c   400c   400c    -      -    -
+the heir of a revoked key’s name           200  400c     400c   400c   400c    -      -    -
 made six minutes ago                       400c 400c     400c   400c   400c    200    200  200
 made in two minutes                        400c 400c     400c   400c   400c    200    200  200
 made at no time                            400c 400c     400c   400c   400c    200    200  200
@@ -139,7 +141,9 @@ a signature of another path              401s 401s    401s   401s    401s    401
 a signature over another token           401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
 a key outside the key set                401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
 another key of the same name             401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
+a second key of the client               401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
 a revoked key                            401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
+the heir of a revoked key’s name         401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
 made six minutes ago                     401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
 made in two minutes                      401s 401s    401s   401s    401s    401s    401s    401s     401s    401s
 made at no time                          401s 401s    401s   401s    401s    401s    401s    401s     401s    401s

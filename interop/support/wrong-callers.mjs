@@ -90,6 +90,20 @@ export class Attempt {
     return client.deliver(method, url, { headers: headers ? headers(made) : made, body: text });
   }
 
+  /** Changes the key set of the app while something is done: a key is revoked, or added, or both in this order. */
+  async withKeys({ revoked, added }, run) {
+    const { provider, app } = this.world;
+    await this.rightful();
+    if (revoked) await provider.revokeKey('app', revoked);
+    if (added) await provider.addKey('app', added.jwk);
+    try {
+      return await run(added);
+    } finally {
+      if (added) await provider.revokeKey('app', added.kid);
+      if (revoked) await provider.addKey('app', app.key.jwk);
+    }
+  }
+
   /** The cursor of the first resource in the rightful caller's list. */
   async cursorAtOwn() {
     const { pagination } = succeeded(this.operation.success, await this.call());
@@ -337,15 +351,17 @@ export const KINDS = {
   // Signatures by something else.
   'a key outside the key set': (attempt) => attempt.call({ key: newKey() }),
   'another key of the same name': (attempt) => attempt.call({ key: newKey(attempt.world.app.key.kid) }),
+  'a second key of the client': (attempt) => attempt.withKeys({ added: newKey() }, (key) => attempt.call({ key })),
   'a revoked key': async (attempt) => {
-    const { provider, app } = attempt.world;
-    await attempt.rightful();
-    await provider.revokeKey('app', app.key.kid);
-    try {
-      return await attempt.call();
-    } finally {
-      await provider.addKey('app', app.key.jwk);
-    }
+    const { kid } = attempt.world.app.key;
+    return [
+      await attempt.withKeys({ revoked: kid }, () => attempt.call()),
+      await attempt.withKeys({ revoked: kid, added: newKey(kid) }, () => attempt.call()),
+    ];
+  },
+  'the heir of a revoked key’s name': (attempt) => {
+    const { kid } = attempt.world.app.key;
+    return attempt.withKeys({ revoked: kid, added: newKey(kid) }, (key) => attempt.call({ key }));
   },
 
   // Signatures at another time.
@@ -397,7 +413,9 @@ export const SAYS = {
   'a signature over another token': /does not verify/,
   'a key outside the key set': /key/,
   'another key of the same name': /does not verify/,
-  'a revoked key': /revoked/,
+  'a second key of the client': /bound to/,
+  'a revoked key': /revoked|does not verify/,
+  'the heir of a revoked key’s name': /revoked/,
   'made six minutes ago': /created at \d+, 36\d s before/,
   'made in two minutes': /created at \d+, 1[12]\d s after/,
   'made at no time': /no created/,
