@@ -229,7 +229,7 @@ for (const [column, cells] of Object.entries(TABLE)) {
     }
     await row('nothing has come of it, and the rightful caller is served', async () => {
       await attempt.nothingCame();
-      await attempt.letGo();
+      await operation.intact?.(world, await attempt.rightful());
       const answer = await attempt.call();
       assert.equal(answer.status, operation.success, answer.text);
     });

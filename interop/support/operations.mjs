@@ -125,7 +125,7 @@ export async function granted(client, ...items) {
 //   type, needs   resource server: the kind of access, and the actions of which one must be there
 //   at       resource server: the URL, given what a client has made, if it is a resource with an owner
 //   nothing  the URL of one that there never was
-//   intact   checks that what `fresh` gave still works; by default that it succeeds
+//   intact   checks that what `fresh` gave still works, where the answer to the operation does not tell
 
 /** An operation of the resource server. */
 function resource(name, type, needs, at, { success = 200, ...rest } = {}) {
