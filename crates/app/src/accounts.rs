@@ -217,6 +217,11 @@ fn own_address(app: &App, spelled: &str) -> Result<String, Error> {
     Ok(own)
 }
 
+/// Whether a path belongs to something else than wallet addresses.
+pub fn is_taken(path: &str) -> bool {
+    path.trim_start_matches('/').split('/').next().is_some_and(is_reserved)
+}
+
 fn is_reserved(name: &str) -> bool {
     RESERVED_NAMES.contains(&name)
 }

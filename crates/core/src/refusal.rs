@@ -19,6 +19,8 @@ pub enum Code {
     KeysUnavailable,
     /// 401 `invalid_continuation`: no such continuation, or not with this token.
     InvalidContinuation,
+    /// 404 `invalid_request`: the body of a continuation cannot be read; the specification has no 400 for that.
+    UnreadableContinuation,
     /// 404 `invalid_continuation`: the interaction reference is not this grant's.
     UnknownInteractRef,
     /// 401 `request_denied`: denied, expired, or already issued.
@@ -84,7 +86,7 @@ impl Code {
     /// The stable word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::InvalidRequest | Self::InvalidResourceRequest => "invalid_request",
+            Self::InvalidRequest | Self::InvalidResourceRequest | Self::UnreadableContinuation => "invalid_request",
             Self::ClientUnsigned | Self::ClientRejected => "invalid_client",
             Self::KeysUnavailable => "keys_unavailable",
             Self::InvalidContinuation | Self::UnknownInteractRef => "invalid_continuation",

@@ -36,7 +36,7 @@ pub fn status(code: Code) -> StatusCode {
         }
         TokenInactive | InsufficientGrant | LimitExceeded | OutsideInterval | ReceiverNotAllowed
         | InsufficientFunds => StatusCode::FORBIDDEN,
-        UnknownInteractRef | UnknownToken | NotFound => StatusCode::NOT_FOUND,
+        UnknownInteractRef | UnreadableContinuation | UnknownToken | NotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Conflict | IdempotencyConflict => StatusCode::CONFLICT,
         KeysUnavailable | RatesUnavailable => StatusCode::SERVICE_UNAVAILABLE,

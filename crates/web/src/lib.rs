@@ -9,6 +9,7 @@ pub mod error;
 mod request;
 mod resource;
 mod sandbox;
+mod shape;
 mod wallet;
 mod wallet_address;
 

@@ -1,15 +1,17 @@
 //! Requests as received, and who signed them.
 
 use crate::error::WebError;
+use crate::shape;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use bursar_app::callers::{self, Caller};
 use bursar_app::idempotent::IdempotencyKey;
 use bursar_app::refusals::{Code, Refusal};
 use bursar_app::{App, Error};
 use bursar_httpsig::{Failure, ParsedSignature, PublicKey};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -58,6 +60,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
+/// The value of a header that may be there once.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
 /// How a surface words its refusals of signatures.
 #[derive(Clone, Copy)]
 pub struct Wording {
@@ -77,7 +85,20 @@ impl Raw {
     ///
     /// # Errors
     /// 400 with the given kind, naming the fault and its place.
-    pub fn json<T: DeserializeOwned>(&self, code: Code) -> Result<T, WebError> {
+    pub fn json<T: DeserializeOwned + Serialize>(&self, code: Code) -> Result<T, WebError> {
+        let read = self.loose_json(code)?;
+        if self.body.contains(&b'[') && !shape::is_kept(&read, &self.body) {
+            let text = "the request body is not what this endpoint takes: a list stands where an object should";
+            return Err(Error::refused(code, text).into());
+        }
+        Ok(read)
+    }
+
+    /// The body as JSON; a list of an object's members, in their order, is taken for the object as well.
+    ///
+    /// # Errors
+    /// 400 with the given kind, naming the fault and its place.
+    pub fn loose_json<T: DeserializeOwned>(&self, code: Code) -> Result<T, WebError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             Error::refused(code, format!("the request body is not what this endpoint takes: {error}")).into()
         })
@@ -95,7 +116,7 @@ impl Raw {
 
     /// The GNAP token of the `Authorization` header.
     pub fn token(&self) -> Option<&str> {
-        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let value = only(&self.headers, header::AUTHORIZATION.as_str())?.to_str().ok()?;
         let (scheme, token) = value.split_at_checked(SCHEME.len())?;
         let token = token.trim();
         (scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty() && !token.contains(' ')).then_some(token)
@@ -171,11 +192,19 @@ impl Raw {
         words: Wording,
     ) -> Result<(), WebError> {
         let signatures = self.signatures(words)?;
-        let signature = signatures.iter().find(|signature| signature.key_id() == kid).ok_or_else(|| {
+        // Proxies may sign as well, under any name: one good signature is enough.
+        let mut fault = None;
+        for signature in signatures.iter().filter(|signature| signature.key_id() == kid) {
+            match self.verify(app, signature, key, words).await {
+                Ok(()) => return Ok(()),
+                Err(error) => fault = fault.or(Some(error)),
+            }
+        }
+        Err(fault.unwrap_or_else(|| {
             let named = signatures.first().map_or("", ParsedSignature::key_id);
-            (words.rejected)(format!("the request is signed with the key {named:?}, but its grant is bound to {kid:?}"))
-        })?;
-        self.verify(app, signature, key, words).await
+            let text = format!("the request is signed with the key {named:?}, but its grant is bound to {kid:?}");
+            (words.rejected)(text).into()
+        }))
     }
 
     /// The idempotency key, if the client sent one.
@@ -183,8 +212,11 @@ impl Raw {
     /// # Errors
     /// When it cannot be one.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, WebError> {
-        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
-        let value = value.to_str().unwrap_or_default();
+        if !self.headers.contains_key("idempotency-key") {
+            return Ok(None);
+        }
+        // Of several nobody could tell which one counts.
+        let value = only(&self.headers, "idempotency-key").and_then(|value| value.to_str().ok()).unwrap_or_default();
         Ok(Some(IdempotencyKey::new(value, self.method.as_str(), &self.path, &self.body)?))
     }
 

@@ -80,7 +80,7 @@ impl From<AccountView> for Account {
 }
 
 async fn create_account(State(app): State<Arc<App>>, raw: Raw) -> Result<(StatusCode, Json<Account>), WebError> {
-    let ask: CreateAccount = raw.json(Code::InvalidResourceRequest)?;
+    let ask: CreateAccount = raw.loose_json(Code::InvalidResourceRequest)?;
     let new = NewAccount {
         name: ask.name,
         wallet_address: ask.wallet_address,
@@ -103,7 +103,7 @@ struct Fund {
 }
 
 async fn fund(State(app): State<Arc<App>>, Named(name): Named, raw: Raw) -> Result<Json<Account>, WebError> {
-    let ask: Fund = raw.json(Code::InvalidResourceRequest)?;
+    let ask: Fund = raw.loose_json(Code::InvalidResourceRequest)?;
     Ok(Json(accounts::fund(&app, &name, ask.value.read()?).await?.into()))
 }
 
@@ -123,7 +123,7 @@ async fn add_key(
     Named(name): Named,
     raw: Raw,
 ) -> Result<(StatusCode, Json<Added>), WebError> {
-    let AddKey { jwk } = raw.json(Code::InvalidResourceRequest)?;
+    let AddKey { jwk } = raw.loose_json(Code::InvalidResourceRequest)?;
     accounts::add_key(&app, &name, jwk.kid(), jwk.public_key()).await?;
     Ok((StatusCode::CREATED, Json(Added { jwk })))
 }
@@ -153,7 +153,7 @@ enum MoveClock {
 }
 
 async fn move_clock(State(app): State<Arc<App>>, raw: Raw) -> Result<Json<Now>, WebError> {
-    let to = match raw.json(Code::InvalidResourceRequest)? {
+    let to = match raw.loose_json(Code::InvalidResourceRequest)? {
         MoveClock::Set(instant) => Move::Set(instant),
         MoveClock::Advance(text) => {
             let span = text.starts_with('P').then(|| text.parse().ok()).flatten();
@@ -183,7 +183,7 @@ struct Finish {
 }
 
 async fn decide(State(app): State<Arc<App>>, raw: Raw) -> Result<Json<Finish>, WebError> {
-    let ask: Decide = raw.json(Code::InvalidResourceRequest)?;
+    let ask: Decide = raw.loose_json(Code::InvalidResourceRequest)?;
     let decision = match ask.decision {
         Word::Approve => Decision::Approve,
         Word::Deny => Decision::Deny,

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bursar_app::refusals::Code;
-use bursar_app::{App, Error, wallets};
+use bursar_app::{App, Error, accounts, wallets};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -69,6 +69,9 @@ pub async fn get(
         return Err(Error::refused(Code::MethodNotAllowed, "there is nothing here that takes this method").into());
     }
     let path = uri.path();
+    if accounts::is_taken(path) {
+        return Err(Error::not_found("resource: nothing is at this path").into());
+    }
     let at = |wallet: &str| format!("{}{wallet}", app.config.public_url);
     if let Some(wallet) = path.strip_suffix("/jwks.json") {
         let keys = wallets::keys(&app, &at(wallet)).await?;

@@ -17,7 +17,7 @@ pub(crate) async fn resume(
     raw: Raw,
 ) -> Result<Json<ContinueResponse>, WebError> {
     let id = authenticate(&app, &id, &raw).await?;
-    let asked = if raw.has_body() { raw.json(Code::InvalidRequest)? } else { ContinueRequest::default() };
+    let asked = if raw.has_body() { raw.json(Code::UnreadableContinuation)? } else { ContinueRequest::default() };
     Ok(Json(grants::resume(&app, id, asked.interact_ref).await?))
 }
 
