@@ -82,6 +82,14 @@ export function conform(provider, method, url, answer) {
   else assert.ok(answer.status >= 400, `${told}\nthe specification has no such success here`);
 }
 
+/** Whether the specification allows a request to have this body. */
+export function allows(name, body) {
+  const { requestBody } = [AUTH, RESOURCE, WALLET]
+    .flatMap(({ operations }) => operations)
+    .find((one) => one.name === name);
+  return validator(requestBody.content['application/json'].schema)(body);
+}
+
 /** The operation of a request: its specification, its name and its responses by status. */
 function operation(provider, method, url) {
   const { pathname } = new URL(url);
@@ -116,6 +124,7 @@ function load(name) {
       name: `${method.toUpperCase()} ${path} of the ${name}`,
       method,
       pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+      requestBody: item[method].requestBody,
       responses: item[method].responses,
     })),
   );
