@@ -40,6 +40,7 @@ const AUTHORIZATION = `
 
 no token                                   -    401k     401k   401c   401c    200    200  200
 a malformed Authorization                  -    401k     401k   401c   401c    200    200  200
+two Authorizations                         -    401k     401k   401c   401c    200    200  200
 an unknown token                           -    401k     401k   400r   401c    200    200  200
 an expired token                           -    -        -      200    204     200    200  200
 a revoked token                            -    -        -      400r   204     200    200  200
@@ -103,6 +104,7 @@ const RESOURCES = `
 
 no token                                 401a 401a    200p   401a    401a    401a    401a    401a     401a    401a
 a malformed Authorization                401a 401a    401a   401a    401a    401a    401a    401a     401a    401a
+two Authorizations                       401a 401a    401a   401a    401a    401a    401a    401a     401a    401a
 an unknown token                         401t 401t    401t   401t    401t    401t    401t    401t     401t    401t
 an expired token                         403t 403t    403t   403t    403t    403t    403t    403t     403t    403t
 a revoked token                          403t 403t    403t   403t    403t    403t    403t    403t     403t    403t

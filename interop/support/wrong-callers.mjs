@@ -173,6 +173,18 @@ export const KINDS = {
     const values = [`Bearer ${token}`, `GNAP${token}`, `GNAP ${token} more`, token, 'GNAP', 'GNAP ', ''];
     return attempt.each(values.map((authorization) => ({ how: { authorization } })));
   },
+  'two Authorizations': async (attempt) => {
+    const own = await attempt.fresh();
+    // Two lines say what one line says that has both, and that is malformed. Signed as RFC 9421 joins them.
+    const both = [`GNAP ${own.token}`, 'GNAP another'];
+    return attempt.each(
+      [both, [...both].reverse()].map((lines) => ({
+        ...own,
+        how: { authorization: lines.join(', ') },
+        headers: (headers) => ({ ...headers, authorization: lines }),
+      })),
+    );
+  },
   'an unknown token': async (attempt) => {
     const { token } = await attempt.rightful();
     const values = [randomBytes(32).toString('base64url'), `${token}A`, token.slice(0, -1)];
