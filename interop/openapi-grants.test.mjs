@@ -440,3 +440,23 @@ scenario('tokens', async (provider, row) => {
     succeeded(200, await use(token));
   });
 });
+
+scenario('no cache keeps what the authorization server answers (RFC 9635, section 3)', async (provider, row) => {
+  const { app, alice } = await world(provider);
+  const outgoing = access.outgoing(alice, { debitAmount: cad(100) });
+  const isNotKept = (answer) => assert.match(answer.headers['cache-control'] ?? '', /\bno-store\b/);
+
+  await row('a grant', async () => {
+    isNotKept(await app.request({ access_token: { access: [access.quote()] } }));
+  });
+  await row('a grant that waits for consent', async () => {
+    isNotKept(await app.request({ access_token: { access: [outgoing] }, interact: comingBack() }));
+  });
+  await row('a continued grant', async () => {
+    const { continuation, reference } = await app.consented(outgoing);
+    isNotKept(await app.continue(continuation, { body: { interact_ref: reference } }));
+  });
+  await row('a rotated token', async () => {
+    isNotKept(await app.rotate(await app.token(access.quote())));
+  });
+});

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { access, cad, RawClient, refused, succeeded } from './support/clients.mjs';
+import { send } from './support/http.mjs';
 import { scenario } from './support/provider.mjs';
 
 const usd = (value) => ({ value: String(value), assetCode: 'USD', assetScale: 2 });
@@ -76,6 +77,21 @@ scenario('wallet addresses', async (provider, row) => {
   });
   await row('the DID document', async () => {
     succeeded(200, await get(`${alice}/did.json`));
+  });
+  await row('methods that are not there', async () => {
+    for (const url of [alice, `${alice}/jwks.json`, provider.resource + '/quotes', provider.auth]) {
+      const answer = await send('PUT', url);
+      refused(answer, { status: 405 });
+      assert.ok(answer.headers.allow, `${url} does not say which methods it has (RFC 9110, section 15.5.6)`);
+    }
+  });
+  await row('names that would hide the address behind another document', async () => {
+    for (const name of ['jwks.json', 'did.json']) {
+      const account = { name, assetCode: 'CAD', assetScale: 2, password: name };
+      const made = await send('POST', `${provider.url}/sandbox/accounts`, { body: JSON.stringify(account) });
+      if (made.status === 400) continue;
+      succeeded(200, await send('GET', succeeded(201, made).walletAddress));
+    }
   });
   await row('nobody', async () => {
     for (const path of ['nobody', 'nobody/jwks.json', 'alice/nothing', 'nobody/did.json']) {
