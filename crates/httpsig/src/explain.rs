@@ -82,7 +82,8 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// The signature base as computed here (RFC 9421 §2.5), for comparison with the client's.
     ///
-    /// It is exact, so it contains the access token; `Display` and `Debug` hide that.
+    /// It is exact, so it contains the access token; `Display` and `Debug` hide that, and so does
+    /// [`shown_base`](Self::shown_base).
     pub signature_base: Option<String>,
     /// What probably went wrong, for some usual mistakes.
     pub hints: Vec<String>,
@@ -97,6 +98,11 @@ impl Explanation {
     /// The rule for which the request is refused.
     pub fn first_failure(&self) -> Option<&Step> {
         self.steps.iter().find(|step| step.outcome == Outcome::Failed)
+    }
+
+    /// The signature base with the values of secret headers hidden, as `Display` shows it.
+    pub fn shown_base(&self) -> Option<String> {
+        self.signature_base.as_deref().map(|base| Hidden { base, indent: "" }.to_string())
     }
 
     fn record<E: fmt::Display>(&mut self, rule: Rule, result: Result<String, E>) {
@@ -222,17 +228,22 @@ fn join(parts: impl Iterator<Item = impl AsRef<str>>) -> String {
 }
 
 /// A signature base with the values of secret headers hidden.
-struct Hidden<'a>(&'a str);
+struct Hidden<'a> {
+    base: &'a str,
+    /// What each line begins with.
+    indent: &'static str,
+}
 
 impl fmt::Display for Hidden<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, line) in self.0.lines().enumerate() {
+        let indent = self.indent;
+        for (index, line) in self.base.lines().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             match secret_value(line) {
-                Some((head, secret)) => write!(f, "  {head}({} bytes, not shown here)", secret.len())?,
-                None => write!(f, "  {line}")?,
+                Some((head, secret)) => write!(f, "{indent}{head}({} bytes, not shown here)", secret.len())?,
+                None => write!(f, "{indent}{line}")?,
             }
         }
         Ok(())
@@ -273,7 +284,7 @@ impl fmt::Display for Explanation {
             writeln!(f, "Hint: {hint}")?;
         }
         if let Some(base) = &self.signature_base {
-            writeln!(f, "Signature base, as computed here:\n{}", Hidden(base))?;
+            writeln!(f, "Signature base, as computed here:\n{}", Hidden { base, indent: "  " })?;
         }
         Ok(())
     }
@@ -286,7 +297,7 @@ impl fmt::Debug for Explanation {
             .field("label", &self.label)
             .field("key_id", &self.key_id)
             .field("steps", &self.steps)
-            .field("signature_base", &self.signature_base.as_deref().map(|base| Hidden(base).to_string()))
+            .field("signature_base", &self.shown_base())
             .field("hints", &self.hints)
             .finish()
     }

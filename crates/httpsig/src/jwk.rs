@@ -109,16 +109,27 @@ struct Members {
 impl TryFrom<Members> for Jwk {
     type Error = KeyError;
 
-    fn try_from(members: Members) -> Result<Self, KeyError> {
+    fn try_from(mut members: Members) -> Result<Self, KeyError> {
+        let kid = members.kid.take();
+        let public_key = members.public_key()?;
+        Self::new(kid.ok_or(KeyError::MissingMember("kid"))?, public_key)
+    }
+}
+
+impl Members {
+    fn public_key(self) -> Result<PublicKey, KeyError> {
         // First of all, since the owner must hear of this whatever else is wrong.
-        if members.d.is_some() {
+        if self.d.is_some() {
             return Err(KeyError::PrivateMember);
         }
-        check_kind(members.kty, members.crv, members.alg, members.usage)?;
-        let x = members.x.ok_or(KeyError::MissingMember("x"))?;
-        let public_key = PublicKey::from_base64url(&x)?;
-        Self::new(members.kid.ok_or(KeyError::MissingMember("kid"))?, public_key)
+        check_kind(self.kty, self.crv, self.alg, self.usage)?;
+        PublicKey::from_base64url(&self.x.ok_or(KeyError::MissingMember("x"))?)
     }
+}
+
+/// The key in a JWK, whatever its `kid`.
+pub(crate) fn public_key(json: &str) -> Result<PublicKey, KeyError> {
+    serde_json::from_str::<Members>(json).map_err(|error| KeyError::Json(error.to_string()))?.public_key()
 }
 
 fn check_kind(

@@ -4,25 +4,33 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_PAD_INDIFFERENT, URL_SAFE_NO_PAD, URL_SAFE_PAD_INDIFFERENT};
-use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::jwk::{Jwk, PrivateJwk};
+use crate::jwk::{self, Jwk, PrivateJwk};
 
 /// Why a text or some bytes are not a usable key. No message repeats secret material.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// No `-----BEGIN …-----` and `-----END …-----` lines.
-    #[error("not a PEM text: it needs a -----BEGIN PRIVATE KEY----- and an -----END PRIVATE KEY----- line")]
-    NotPem,
+    #[error("not a PEM text: it needs a -----BEGIN {0}----- and an -----END {0}----- line")]
+    NotPem(&'static str),
     /// PEM, but of something else.
-    #[error("the PEM holds a {0}; expected an unencrypted PKCS#8 PRIVATE KEY")]
-    PemLabel(String),
+    #[error("the PEM holds a {found}; expected an unencrypted {expected}")]
+    PemLabel {
+        /// Its label.
+        found: String,
+        /// The label that is supported.
+        expected: &'static str,
+    },
     /// Not PKCS#8, or not of an Ed25519 key.
     #[error("not a PKCS#8 Ed25519 private key: {0}")]
     Pkcs8(String),
+    /// Not a SubjectPublicKeyInfo, or not of an Ed25519 key.
+    #[error("not an Ed25519 public key in X.509 form (SubjectPublicKeyInfo): {0}")]
+    Spki(String),
     /// Not base64.
     #[error("{what} is not proper base64")]
     Base64 {
@@ -32,6 +40,9 @@ pub enum KeyError {
     /// None of the supported text forms.
     #[error("not a private key: expected a PEM, a JWK, or base64 of either")]
     UnknownForm,
+    /// None of the supported text forms of a public key.
+    #[error("not a public key: expected a PEM, a JWK, base64 of either, or the 32 bytes of a key as base64")]
+    UnknownPublicForm,
     /// Not JSON, or a member of the wrong type.
     #[error("not a JWK: {0}")]
     Json(String),
@@ -104,6 +115,55 @@ impl PublicKey {
             return Err(KeyError::Weak);
         }
         Ok(Self(key))
+    }
+
+    /// Reads any form that people keep a public key in: a PEM, a JWK with or without `kid`, base64 of either, or the
+    /// key's 32 bytes as base64, which is a JWK's `x`.
+    ///
+    /// ```
+    /// use bursar_httpsig::PublicKey;
+    ///
+    /// let key = PublicKey::parse("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")?;
+    /// assert_eq!(PublicKey::parse(r#"{"x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#)?, key);
+    /// # Ok::<_, bursar_httpsig::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`KeyError`] of the form that the text looks most like.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let text = text.trim();
+        if let Some(key) = Self::from_delimited(text) {
+            return key;
+        }
+        let bytes = decode(text).map_err(|_| KeyError::UnknownPublicForm)?;
+        if let Ok(bytes) = bytes.as_slice().try_into() {
+            return Self::from_bytes(bytes);
+        }
+        let decoded = std::str::from_utf8(&bytes).ok().and_then(|text| Self::from_delimited(text.trim()));
+        decoded.unwrap_or(Err(KeyError::UnknownPublicForm))
+    }
+
+    /// Reads what tells by its first characters which form it has.
+    fn from_delimited(text: &str) -> Option<Result<Self, KeyError>> {
+        if text.starts_with('{') {
+            Some(jwk::public_key(text))
+        } else if text.contains("-----BEGIN") {
+            Some(Self::from_pem(text))
+        } else {
+            None
+        }
+    }
+
+    /// Reads a PEM of a SubjectPublicKeyInfo (RFC 8410 §4), as OpenSSL and Node.js write it, with the liberties of
+    /// [`PrivateKey::from_pem`].
+    ///
+    /// # Errors
+    /// [`KeyError::NotPem`], [`KeyError::PemLabel`], [`KeyError::Base64`], [`KeyError::Spki`], and those of
+    /// [`PublicKey::from_bytes`].
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        let der = pem_content(pem, "PUBLIC KEY")?;
+        let key = VerifyingKey::from_public_key_der(&der).map_err(|error| KeyError::Spki(error.to_string()))?;
+        Self::from_bytes(&key.to_bytes())
     }
 
     /// The 32 bytes of RFC 8032 §5.1.5.
@@ -180,25 +240,7 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError::NotPem`], [`KeyError::PemLabel`], [`KeyError::Base64`], [`KeyError::Pkcs8`].
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        let (_, rest) = pem.split_once("-----BEGIN ").ok_or(KeyError::NotPem)?;
-        let (label, rest) = rest.split_once("-----").ok_or(KeyError::NotPem)?;
-        let (body, rest) = rest.split_once("-----END ").ok_or(KeyError::NotPem)?;
-        if !rest.strip_prefix(label).is_some_and(|rest| rest.starts_with("-----")) {
-            return Err(KeyError::NotPem);
-        }
-        if label != "PRIVATE KEY" {
-            return Err(KeyError::PemLabel(label.to_owned()));
-        }
-        let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
-        let mut bytes = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).peekable();
-        while let Some(byte) = bytes.next() {
-            if byte == b'\\' && bytes.next_if(|next| matches!(next, b'n' | b'r')).is_some() {
-                continue;
-            }
-            base64.push(byte);
-        }
-        let der = STANDARD.decode(&*base64).map_err(|_| KeyError::Base64 { what: "the content of the PEM" })?;
-        let der = Zeroizing::new(der);
+        let der = pem_content(pem, "PRIVATE KEY")?;
         SigningKey::from_pkcs8_der(&der).map(Self).map_err(|error| KeyError::Pkcs8(error.to_string()))
     }
 
@@ -266,9 +308,41 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
+/// The bytes in a PEM with this label (RFC 7468 §2), however its lines are broken.
+fn pem_content(pem: &str, expected: &'static str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let not_pem = || KeyError::NotPem(expected);
+    let (_, rest) = pem.split_once("-----BEGIN ").ok_or_else(not_pem)?;
+    let (label, rest) = rest.split_once("-----").ok_or_else(not_pem)?;
+    let (body, rest) = rest.split_once("-----END ").ok_or_else(not_pem)?;
+    if !rest.strip_prefix(label).is_some_and(|rest| rest.starts_with("-----")) {
+        return Err(not_pem());
+    }
+    if label != expected {
+        return Err(KeyError::PemLabel { found: label.to_owned(), expected });
+    }
+    let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
+    let mut bytes = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == b'\\' && bytes.next_if(|next| matches!(next, b'n' | b'r')).is_some() {
+            continue;
+        }
+        base64.push(byte);
+    }
+    let content = STANDARD.decode(&*base64).map_err(|_| KeyError::Base64 { what: "the content of the PEM" })?;
+    Ok(Zeroizing::new(content))
+}
+
 /// Decodes base64 of a text, in either alphabet, with or without padding, with line ends anywhere.
 pub(crate) fn decode_text(text: &str) -> Result<Zeroizing<String>, KeyError> {
-    let not_base64 = KeyError::Base64 { what: "the text" };
+    let mut decoded = decode(text)?;
+    String::from_utf8(std::mem::take(&mut *decoded)).map(Zeroizing::new).map_err(|error| {
+        error.into_bytes().zeroize();
+        KeyError::Base64 { what: "the text" }
+    })
+}
+
+/// Decodes base64 in either alphabet, with or without padding, with line ends anywhere.
+fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let mut compact: Zeroizing<Vec<u8>> =
         Zeroizing::new(text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
     for byte in compact.iter_mut() {
@@ -278,11 +352,8 @@ pub(crate) fn decode_text(text: &str) -> Result<Zeroizing<String>, KeyError> {
             _ => {}
         }
     }
-    let decoded = STANDARD_PAD_INDIFFERENT.decode(&*compact).map_err(|_| not_base64.clone())?;
-    String::from_utf8(decoded).map(Zeroizing::new).map_err(|error| {
-        error.into_bytes().zeroize();
-        not_base64
-    })
+    let decoded = STANDARD_PAD_INDIFFERENT.decode(&*compact);
+    decoded.map(Zeroizing::new).map_err(|_| KeyError::Base64 { what: "the text" })
 }
 
 fn decode_32(text: &str, what: &'static str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
@@ -375,6 +446,46 @@ mod tests {
             "does not belong to its `d`",
         );
         check(&format!(r#"{{"d":"{D}","crv":"X25519"}}"#), r#"`crv` is "X25519", expected Ed25519"#);
+    }
+
+    #[test]
+    fn every_form_of_the_same_public_key() {
+        // As OpenSSL writes it for the private key above (RFC 9421 Appendix B.1.4).
+        let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n-----END PUBLIC KEY-----\n";
+        let forms = [
+            pem.to_owned(),
+            pem.replace('\n', "\\n"),
+            STANDARD.encode(pem),
+            X.to_owned(),
+            format!(" {}=\n", X.replace('-', "+").replace('_', "/")),
+            format!(r#"{{"x":"{X}"}}"#),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"k","x":"{X}"}}"#),
+            STANDARD.encode(format!(r#" {{"x":"{X}"}}"#)),
+        ];
+        for form in forms {
+            let key = PublicKey::parse(&form).unwrap_or_else(|error| panic!("{form}: {error}"));
+            assert_eq!(key.to_base64url(), X, "{form}");
+        }
+    }
+
+    #[test]
+    fn unusable_public_keys_are_named() {
+        fn check(text: &str, expected: &str) {
+            let error = PublicKey::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text:?}: {error}");
+        }
+        check("", "not a public key");
+        check("nonsense!", "not a public key");
+        check("bm9uc2Vuc2U=", "not a public key");
+        check(PEM, "holds a PRIVATE KEY; expected an unencrypted PUBLIC KEY");
+        check("-----BEGIN PUBLIC KEY-----", "it needs a -----BEGIN PUBLIC KEY-----");
+        check("-----BEGIN PUBLIC KEY-----AAAA-----END PUBLIC KEY-----", "not an Ed25519 public key");
+        check(&PEM.replace("PRIVATE", "PUBLIC"), "not an Ed25519 public key");
+        check("{", "not a JWK");
+        check(r#"{"kid":"a"}"#, "no `x`");
+        check(&format!(r#"{{"d":"{D}","x":"{X}"}}"#), "contains the private key");
+        check(&format!(r#"{{"x":"{X}","crv":"X25519"}}"#), r#"`crv` is "X25519""#);
+        check("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "weak");
     }
 
     #[test]

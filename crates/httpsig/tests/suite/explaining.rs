@@ -84,7 +84,7 @@ fn tokens_are_hidden_in_texts_only() {
     let base = explanation.signature_base.clone().unwrap();
     assert!(base.contains(TOKEN) && base.contains("s3cret"));
     let bytes = base.lines().nth(4).unwrap().split(": ").nth(1).unwrap();
-    for text in [explanation.to_string(), format!("{explanation:?}")] {
+    for text in [explanation.to_string(), format!("{explanation:?}"), explanation.shown_base().unwrap()] {
         assert!(!text.contains(&TOKEN[5..]) && !text.contains("s3cret") && !text.contains(bytes), "{text}");
     }
     assert!(explanation.to_string().contains("\"cookie\": (19 bytes, not shown here)"), "{explanation}");
