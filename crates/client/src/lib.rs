@@ -125,5 +125,5 @@ pub use token::Token;
 pub use url_rules::InvalidUrl;
 pub use wallet_address::WalletAddressAt;
 
-pub use bursar_httpsig::{Jwk, JwkSet, KeyError, PrivateKey};
+pub use bursar_httpsig::{Jwk, JwkSet, KeyError, PrivateKey, PublicKey};
 pub use bursar_types as types;

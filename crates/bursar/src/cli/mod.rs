@@ -1,6 +1,7 @@
 //! The client's commands: what an app does, by hand.
 
 mod client;
+mod explain_signature;
 mod failure;
 mod grant;
 mod grant_request;
@@ -29,6 +30,8 @@ pub enum Command {
     Pay(pay::Pay),
     /// Explain a repeating interval, and list its windows.
     Interval(interval::Interval),
+    /// Say what a server makes of a request's signature, rule by rule.
+    ExplainSignature(explain_signature::ExplainSignature),
 }
 
 /// Runs a command. What went wrong has been told when this returns: exit code 0 means done, 1 that it did not work, 2
@@ -44,6 +47,10 @@ pub async fn run(command: Command, json: bool) -> anyhow::Result<ExitCode> {
         Command::Grant(grant) => grant::run(grant, out).await,
         Command::Pay(pay) => pay::run(pay, out).await,
         Command::Interval(interval) => interval::run(&interval, out),
+        Command::ExplainSignature(explain) => match explain_signature::run(&explain, out).await {
+            Ok(verdict) => return Ok(verdict.exit_code()),
+            Err(failure) => Err(failure),
+        },
     };
     Ok(match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -101,6 +108,13 @@ mod command_lines {
         check("pay --grant alice --to $wallet.example/bob --amount 5.00 --note lunch", true);
         check("pay --to $wallet.example/bob --amount 5.00", true);
         check("pay --grant alice --to $wallet.example/bob", false);
+        check("explain-signature", true);
+        check("explain-signature - --key k.pem --at 2025-05-20T13:00:00Z --max-age 10 --max-skew 0 --json", true);
+        check("explain-signature a.http --key-from $wallet.example/app --at created --show-secrets", true);
+        check("explain-signature --at 1700000000 --url https://a.example --body b.json --require-nonce", true);
+        check("explain-signature --key a --key-from b", false);
+        check("explain-signature --at yesterday", false);
+        check("explain-signature --max-age -1", false);
     }
 
     #[test]

@@ -169,3 +169,27 @@ async fn a_key_that_is_not_published_is_named() {
     let failure = scene.ask("--debit 10.00 --callback http://127.0.0.1:0/", Decision::Approve).await.unwrap_err();
     assert!(format!("{failure:?}").contains("does not publish a key named k, but no key at all"), "{failure:?}");
 }
+
+#[tokio::test]
+async fn a_signature_is_explained_with_the_published_key() {
+    let scene = Scene::new().await;
+    let key = bursar_client::PrivateKey::parse(&std::fs::read_to_string(scene.key_file()).unwrap()).unwrap();
+    let now = bursar_client::Clock::system().now().as_second();
+    let file = scene.folder.path().join("request.http");
+    let explain = async |key_id: &str, method: &str, from: &str| {
+        let (headers, target_uri) = (http::HeaderMap::new(), format!("{}/op/quotes/1", scene.url));
+        let request = bursar_httpsig::Request { method: "GET", target_uri: &target_uri, headers: &headers, body: None };
+        let options = bursar_httpsig::SignOptions::new(now);
+        let signed = bursar_httpsig::sign(&key, key_id, &request, &options).unwrap();
+        let fields: String =
+            signed.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+        let host = scene.url.strip_prefix("http://").unwrap();
+        std::fs::write(&file, format!("{method} /op/quotes/1 HTTP/1.1\nHost: {host}\n{fields}\n")).unwrap();
+        scene.run(&format!("explain-signature {} --key-from {}{from}", file.display(), scene.url)).await
+    };
+    assert_eq!(explain("k", "GET", "/shop").await, 0);
+    assert_eq!(explain("k", "GET", "/shop/jwks.json").await, 0);
+    assert_eq!(explain("k", "DELETE", "/shop").await, 1, "signed for another method");
+    assert_eq!(explain("other", "GET", "/shop").await, 2, "no such key is published");
+    assert_eq!(explain("k", "GET", "/nobody").await, 2, "there is no such wallet address");
+}
