@@ -6,7 +6,7 @@ use crate::error::BuildError;
 use crate::transport::{Identity, Transport};
 use crate::url_rules::UrlRules;
 use bursar_httpsig::PrivateKey;
-use bursar_types::{ClientJwk, ClientRef, JsonWebKey, WalletAddressUrl};
+use bursar_types::{ClientJwk, ClientRef, ClientWalletAddress, JsonWebKey, WalletAddressUrl};
 use http::HeaderValue;
 use std::sync::Arc;
 
@@ -49,12 +49,25 @@ pub struct Builder<Who> {
 pub struct Anonymous;
 
 /// A client that signs its requests.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Identified {
     /// `None` for a client that is known by its key alone.
     wallet_address: Option<String>,
     key_id: Option<String>,
     private_key: Option<PrivateKey>,
+    form: ClientForm,
+}
+
+/// How a client with a wallet address writes it into its grant requests (Open Payments authorization server, schema
+/// `client`). To a server both mean the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClientForm {
+    /// `"client": "https://wallet.example/my-app"`. The specification calls it deprecated, but servers older than its
+    /// version 1.3 take no other, and all others take it, too: so this is what is sent.
+    #[default]
+    Text,
+    /// `"client": {"walletAddress": "https://wallet.example/my-app"}`, for servers that no longer take the text.
+    Object,
 }
 
 impl Default for Builder<Anonymous> {
@@ -137,13 +150,25 @@ impl Builder<Anonymous> {
     /// The wallet address under which the client's public key is published (`{address}/jwks.json`): an URL or a payment
     /// pointer. It is how servers know who asks, and the name that account holders see.
     pub fn wallet_address(self, address: impl Into<String>) -> Builder<Identified> {
-        self.into_who(Identified { wallet_address: Some(address.into()), key_id: None, private_key: None })
+        self.into_who(Identified { wallet_address: Some(address.into()), ..Identified::default() })
     }
 
     /// A client without a wallet address: it sends its public key along (directed identity). It gets only grants for
     /// which nobody has to be asked.
+    ///
+    /// ```no_run
+    /// # async fn example(bob: bursar_client::types::WalletAddress) -> Result<(), Box<dyn std::error::Error>> {
+    /// use bursar_client::types::Action;
+    /// use bursar_client::{Client, GrantRequest, IncomingAccess, generate_key};
+    ///
+    /// // A new key for each receiver: nobody can tell that it is the same app.
+    /// let client = Client::builder().key_only().key_id("one-time").private_key(generate_key()?).build()?;
+    /// let request = GrantRequest::new().access(IncomingAccess::new([Action::Create]).wallet_address(&bob.id));
+    /// let grant = client.grants().request(&bob.auth_server, request).await?.issued()?;
+    /// # Ok(()) }
+    /// ```
     pub fn key_only(self) -> Builder<Identified> {
-        self.into_who(Identified { wallet_address: None, key_id: None, private_key: None })
+        self.into_who(Identified::default())
     }
 
     /// A client that sees what is public.
@@ -169,6 +194,19 @@ impl Builder<Identified> {
         self
     }
 
+    /// In which form grant requests name the client's wallet address. Without effect on a client that is only a key.
+    ///
+    /// ```
+    /// use bursar_client::{Client, ClientForm};
+    ///
+    /// let builder = Client::builder().wallet_address("https://wallet.example/my-app").client_form(ClientForm::Object);
+    /// # let _ = builder;
+    /// ```
+    pub fn client_form(mut self, form: ClientForm) -> Self {
+        self.who.form = form;
+        self
+    }
+
     /// A client that signs its requests.
     ///
     /// # Errors
@@ -183,7 +221,11 @@ impl Builder<Identified> {
             Some(address) => {
                 let address = WalletAddressUrl::parse(&address)?;
                 self.urls().check(address.as_str())?;
-                ClientRef::Address(address.as_str().to_owned())
+                let wallet_address = address.as_str().to_owned();
+                match who.form {
+                    ClientForm::Text => ClientRef::Address(wallet_address),
+                    ClientForm::Object => ClientRef::WalletAddress(ClientWalletAddress { wallet_address }),
+                }
             }
             None => ClientRef::Jwk(ClientJwk {
                 jwk: JsonWebKey {

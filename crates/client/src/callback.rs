@@ -73,6 +73,12 @@ impl CallbackListener {
     /// Listens at an `http` URL of this machine: `localhost`, `127.0.0.1` or `[::1]`, with a port or with port 0, which
     /// takes any that is free.
     ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), bursar_client::CallbackError> {
+    /// let callback = bursar_client::CallbackListener::bind("http://localhost:3344").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the URL is another one, or the port is in use.
     pub async fn bind(url: &str) -> Result<Self, CallbackError> {
@@ -112,6 +118,21 @@ impl CallbackListener {
     ///
     /// Any program on this machine can make such a request; `finish` tells whether it was the right one. If it was not,
     /// wait again.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     callback: bursar_client::CallbackListener, pending: bursar_client::PendingGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::{Duration, Error};
+    /// let grant = loop {
+    ///     let url = callback.wait(Duration::from_secs(600)).await?;
+    ///     match pending.finish(&url).await {
+    ///         Err(Error::HashMismatch | Error::Redirect(_)) => continue,
+    ///         finished => break finished?,
+    ///     }
+    /// };
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the time is over, or connections cannot be accepted.

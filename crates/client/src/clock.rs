@@ -55,6 +55,12 @@ impl Clock {
     }
 
     /// Waits.
+    ///
+    /// ```no_run
+    /// # async fn example(clock: bursar_client::Clock) {
+    /// clock.sleep(bursar_client::Duration::from_secs(5)).await;
+    /// # }
+    /// ```
     pub async fn sleep(&self, duration: Duration) {
         (self.sleep)(duration).await;
     }

@@ -1,7 +1,7 @@
 //! Incoming payments (Open Payments resource server).
 
 use crate::error::Error;
-use crate::page::{self, ListOptions};
+use crate::page::{self, ListOptions, Pages};
 use crate::session::Session;
 use crate::transport::{Call, Transport};
 use bursar_types::{
@@ -129,6 +129,19 @@ impl<'a> IncomingPayments<'a> {
     ///
     /// Sent a second time, with the same idempotency key, if the server cannot be reached or is not ready.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     bob: bursar_client::types::WalletAddress,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::NewIncomingPayment;
+    /// let five = bob.asset()?.parse_decimal("5.00")?;
+    /// let new = NewIncomingPayment::new().amount(five).idempotency_key("invoice-42");
+    /// let created = session.incoming_payments().create(&bob, new).await?;
+    /// println!("pay {} to {}", five, created.payment.id);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn create(
@@ -150,6 +163,16 @@ impl<'a> IncomingPayments<'a> {
 
     /// An incoming payment, with the ways to pay it. Needs the action `read`, or `read-all` if another client created it.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     url: &str,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let payment = session.incoming_payments().get(url).await?.payment;
+    /// println!("{} have arrived", payment.received_amount);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn get(self, incoming_payment: &str) -> Result<IncomingPaymentWithMethods, Error> {
@@ -160,13 +183,54 @@ impl<'a> IncomingPayments<'a> {
     /// One page of the wallet address's incoming payments, newest first. Needs the action `list`, or `list-all` to see
     /// those of other clients.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     bob: bursar_client::types::WalletAddress,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::ListOptions;
+    /// let page = session.incoming_payments().list(&bob, &ListOptions::first(10)).await?;
+    /// for payment in page.result {
+    ///     println!("{}: {} have arrived", payment.created_at, payment.received_amount);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn list(self, wallet: &WalletAddress, options: &ListOptions) -> Result<Page<IncomingPayment>, Error> {
         page::list(self.session, wallet, PATH, options).await
     }
 
+    /// A walk through the wallet address's incoming payments, page by page. Needs the action `list`, or `list-all` to see
+    /// those of other clients. See [`Pages`].
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session, bob: bursar_client::types::WalletAddress,
+    /// # ) -> Result<(), bursar_client::Error> {
+    /// # use bursar_client::ListOptions;
+    /// let mut pages = session.incoming_payments().pages(&bob, ListOptions::first(100));
+    /// while let Some(payment) = pages.next().await? {
+    ///     println!("{}", payment.id);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn pages(self, wallet: &'a WalletAddress, from: ListOptions) -> Pages<'a, IncomingPayment> {
+        Pages::new(self.session, wallet, PATH, from)
+    }
+
     /// Ends an incoming payment: it takes no more money. Needs the action `complete`.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     url: &str,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let payment = session.incoming_payments().complete(url).await?;
+    /// assert!(payment.completed);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the server cannot be reached or refuses; with status 409 if the payment has ended already.

@@ -2,7 +2,7 @@
 
 use crate::clock::Duration;
 use crate::error::Error;
-use crate::page::{self, ListOptions};
+use crate::page::{self, ListOptions, Pages};
 use crate::session::Session;
 use crate::transport::Call;
 use bursar_types::{
@@ -96,6 +96,25 @@ impl<'a> OutgoingPayments<'a> {
     ///
     /// Sent a second time, with the same idempotency key, if the server cannot be reached or is not ready.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     payer: bursar_client::types::WalletAddress,
+    /// #     receiver: &str,
+    /// #     quote: &str,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::NewOutgoingPayment;
+    /// let payments = session.outgoing_payments();
+    /// let five = payer.asset()?.parse_decimal("5.00")?;
+    /// payments.create(&payer, NewOutgoingPayment::to_incoming_payment(receiver, five)).await?;
+    /// match payments.create(&payer, NewOutgoingPayment::from_quote(quote)).await {
+    ///     Ok(created) => println!("{:?} spent by now", created.grant_spent_debit_amount),
+    ///     Err(error) if error.refusal().is_some_and(|refusal| refusal.is_over_limit()) => println!("not this month"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses. [`Refusal::is_over_limit`](crate::Refusal::is_over_limit) tells
     /// that the grant's limits, or the account's balance, do not allow it.
@@ -126,6 +145,16 @@ impl<'a> OutgoingPayments<'a> {
 
     /// An outgoing payment, by its URL. Needs the action `read`, or `read-all` if another client created it.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     url: &str,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let payment = session.outgoing_payments().get(url).await?;
+    /// println!("{} of {} have been sent", payment.sent_amount, payment.debit_amount);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn get(self, outgoing_payment: &str) -> Result<OutgoingPayment, Error> {
@@ -136,15 +165,59 @@ impl<'a> OutgoingPayments<'a> {
     /// One page of the wallet address's outgoing payments, newest first. Needs the action `list`, or `list-all` to see
     /// those of other clients.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     payer: bursar_client::types::WalletAddress,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::ListOptions;
+    /// let page = session.outgoing_payments().list(&payer, &ListOptions::first(10)).await?;
+    /// println!("{} payments, and more: {}", page.result.len(), page.pagination.has_next_page);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn list(self, payer: &WalletAddress, options: &ListOptions) -> Result<Page<OutgoingPayment>, Error> {
         page::list(self.session, payer, PATH, options).await
     }
 
+    /// A walk through the wallet address's outgoing payments, page by page. Needs the action `list`, or `list-all` to see
+    /// those of other clients. See [`Pages`].
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session, payer: bursar_client::types::WalletAddress,
+    /// # ) -> Result<(), bursar_client::Error> {
+    /// # use bursar_client::ListOptions;
+    /// let mut pages = session.outgoing_payments().pages(&payer, ListOptions::first(100));
+    /// while let Some(payment) = pages.next().await? {
+    ///     println!("{}", payment.id);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn pages(self, payer: &'a WalletAddress, from: ListOptions) -> Pages<'a, OutgoingPayment> {
+        Pages::new(self.session, payer, PATH, from)
+    }
+
     /// Looks at a payment until it has ended: everything is sent, or it has failed. Needs the action `read`.
     ///
     /// Look at `failed` in the result. Not having ended in time is no failure: the money may still be under way.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     payment: bursar_client::types::OutgoingPayment,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::{Duration, Error};
+    /// match session.outgoing_payments().settled(payment, Duration::from_secs(30)).await {
+    ///     Ok(payment) if payment.failed => println!("only {} could be sent", payment.sent_amount),
+    ///     Ok(payment) => println!("{} have been sent", payment.sent_amount),
+    ///     Err(Error::StillPending) => println!("it is under way; look again later, and do not pay again"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::StillPending`] when it takes longer than the caller wants to wait; otherwise when the server cannot be
@@ -167,6 +240,18 @@ impl<'a> OutgoingPayments<'a> {
 
     /// What the grant has spent: in the current window if its limit has an interval, else ever. Needs the action
     /// `create`.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     payer: bursar_client::types::WalletAddress,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let spent = session.outgoing_payments().spent(&payer).await?;
+    /// if let Some(amount) = spent.spent_debit_amount {
+    ///     println!("{amount} spent in this window");
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.

@@ -82,6 +82,22 @@ impl<'a> Quotes<'a> {
     ///
     /// Sent a second time, with the same idempotency key, if the server cannot be reached or is not ready.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     payer: bursar_client::types::WalletAddress,
+    /// #     receiver: &str,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::NewQuote;
+    /// let five = payer.asset()?.parse_decimal("5.00")?;
+    /// let quotes = session.quotes();
+    /// // What does it cost to pay what is asked for; what arrives of 5.00; what does it cost to have 5.00 arrive?
+    /// let whole = quotes.create(&payer, NewQuote::whole(receiver)).await?;
+    /// let fixed_debit = quotes.create(&payer, NewQuote::debit(receiver, five)).await?;
+    /// let fixed_delivery = quotes.create(&payer, NewQuote::receive(receiver, five)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses. If the amount is too small for anything to arrive,
     /// [`Refusal::minimum_send_amount`](crate::Refusal::minimum_send_amount) tells the least one.
@@ -100,6 +116,16 @@ impl<'a> Quotes<'a> {
     }
 
     /// A quote, by its URL. Needs the action `read`, or `read-all` if another client created it.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// #     url: &str,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let quote = session.quotes().get(url).await?;
+    /// println!("{} until {:?}", quote.debit_amount, quote.expires_at);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.

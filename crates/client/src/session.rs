@@ -81,6 +81,12 @@ impl Session {
     }
 
     /// The token of this moment. Waits for a rotation that is under way.
+    ///
+    /// ```no_run
+    /// # async fn example(session: bursar_client::Session) {
+    /// println!("managed at {}", session.current().await.manage_url());
+    /// # }
+    /// ```
     pub async fn current(&self) -> Token {
         self.holder.token.lock().await.clone()
     }
@@ -95,6 +101,15 @@ impl Session {
     /// Exchanges the token for a new one now (RFC 9635 §6.1), also when it has expired. Not needed for requests to
     /// succeed, which do this themselves.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = session.rotate().await?;
+    /// println!("good until {:?}", token.expires_at());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached, or refuses since the token was revoked or is no longer the last one.
     pub async fn rotate(&self) -> Result<Token, Error> {
@@ -104,6 +119,14 @@ impl Session {
 
     /// Ends the token (RFC 9635 §6.2). The grant stays; to end it, cancel it:
     /// [`IssuedGrant::cancel`](crate::IssuedGrant::cancel).
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     session: bursar_client::Session,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// session.revoke().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.

@@ -1,5 +1,6 @@
 //! Wallet addresses and their key sets (Open Payments wallet address server).
 
+use crate::did::DidDocument;
 use crate::error::Error;
 use crate::transport::{Call, Transport};
 use bursar_httpsig::JwkSet;
@@ -8,7 +9,7 @@ use url::Url;
 
 /// A wallet address, not yet fetched.
 #[derive(Clone)]
-#[must_use = "nothing is fetched before get() or keys()"]
+#[must_use = "nothing is fetched before get(), keys() or did_document()"]
 pub struct WalletAddressAt<'a> {
     transport: &'a Transport,
     address: String,
@@ -56,9 +57,33 @@ impl<'a> WalletAddressAt<'a> {
     /// # Errors
     /// When the text is not a wallet address, its server cannot be reached or refuses, or the answer is not a key set.
     pub async fn keys(self) -> Result<JwkSet, Error> {
-        let mut url = self.url()?;
-        url.set_path(&format!("{}/jwks.json", url.path().trim_end_matches('/')));
+        let url = self.below("jwks.json")?;
         self.transport.send(&Call::get_public(&url)).await?.json()
+    }
+
+    /// Fetches the DID document of the wallet address (`{address}/did.json`). Many providers have none, and answer with
+    /// status 404 or 500.
+    ///
+    /// ```no_run
+    /// # async fn example(client: bursar_client::Client) -> Result<(), bursar_client::Error> {
+    /// let document = client.wallet_address("https://wallet.example/my-app").did_document().await?;
+    /// for method in &document.verification_method {
+    ///     println!("{} has the key {}", document.id, method.id);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When the text is not a wallet address, its server cannot be reached or refuses, or the answer is no DID document.
+    pub async fn did_document(self) -> Result<DidDocument, Error> {
+        let url = self.below("did.json")?;
+        self.transport.send(&Call::get_public(&url)).await?.json()
+    }
+
+    fn below(&self, name: &str) -> Result<Url, Error> {
+        let mut url = self.url()?;
+        url.set_path(&format!("{}/{name}", url.path().trim_end_matches('/')));
+        Ok(url)
     }
 
     fn url(&self) -> Result<Url, Error> {

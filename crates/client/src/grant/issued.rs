@@ -50,6 +50,14 @@ impl IssuedGrant {
 
     /// The session through which the access is used. All sessions of a grant, and clones of the grant, share one token.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     grant: bursar_client::IssuedGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let payments = grant.session()?.outgoing_payments();
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoAccess`] when the grant only proves who owns a wallet address.
     pub fn session(&self) -> Result<&Session, Error> {
@@ -57,11 +65,32 @@ impl IssuedGrant {
     }
 
     /// The wallet address that was proven to be the person's, if the request asked for that (RFC 9635 §3.4).
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     client: bursar_client::AuthenticatedClient, wallet: bursar_client::types::WalletAddress, requested_url: &str,
+    /// # ) -> Result<(), bursar_client::Error> {
+    /// # use bursar_client::GrantRequest;
+    /// let request = GrantRequest::new().subject(&wallet.id).finish("https://my-app.example/finish/42");
+    /// let pending = client.grants().request(&wallet.auth_server, request).await?.pending()?;
+    /// let grant = pending.finish(requested_url).await?;
+    /// assert_eq!(grant.subject(), Some(wallet.id.as_str()));
+    /// # Ok(()) }
+    /// ```
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_ref()?.sub_ids.first().map(|subject| subject.id.as_str())
     }
 
     /// The access token of this moment.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     grant: bursar_client::IssuedGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = grant.token().await?;
+    /// println!("allows {:?} until {:?}", token.access(), token.expires_at());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NoAccess`] when the grant only proves who owns a wallet address.
@@ -71,6 +100,15 @@ impl IssuedGrant {
 
     /// Exchanges the access token for a new one (RFC 9635 §6.1). Sessions do this themselves when it has expired.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     grant: bursar_client::IssuedGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = grant.rotate().await?;
+    /// println!("the new one is managed at {}", token.manage_url());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn rotate(&self) -> Result<Token, Error> {
@@ -78,6 +116,14 @@ impl IssuedGrant {
     }
 
     /// Ends the access token but not the grant (RFC 9635 §6.2). To end the grant, [`cancel`](Self::cancel) it.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     grant: bursar_client::IssuedGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// grant.revoke().await?; // from here on the token does nothing; the grant can still be cancelled
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.
@@ -87,6 +133,15 @@ impl IssuedGrant {
 
     /// Ends the grant and its token for good (RFC 9635 §5.4). Payments that were made are not affected.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     grant: bursar_client::IssuedGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// grant.cancel().await?;
+    /// assert!(grant.rotate().await.is_err(), "there is no token of it any more");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn cancel(&self) -> Result<(), Error> {
@@ -95,6 +150,16 @@ impl IssuedGrant {
 
     /// The grant in a form that can be kept: [`Grants::restore`](crate::Grants::restore) goes on with it. It contains
     /// the secrets.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     client: bursar_client::AuthenticatedClient, grant: bursar_client::IssuedGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let kept = serde_json::to_string(&grant.save().await)?;
+    /// // In the next run of the program:
+    /// let grant = client.grants().restore(serde_json::from_str(&kept)?);
+    /// # Ok(()) }
+    /// ```
     pub async fn save(&self) -> SavedGrant {
         let token = match &self.session {
             Some(session) => Some(SavedToken::from(&session.current().await)),

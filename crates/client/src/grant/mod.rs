@@ -206,6 +206,10 @@ impl<'a> Grants<'a> {
     /// # Ok(()) }
     /// ```
     ///
+    /// The client names itself by the text of its wallet address, which every server takes; see
+    /// [`ClientForm`](crate::ClientForm) for the other form, and
+    /// [`key_only`](crate::Builder::key_only) for a client that is only a key.
+    ///
     /// # Errors
     /// [`Error::GrantRequest`] for a request that no server could grant; otherwise when the server cannot be reached,
     /// refuses, or answers with something unexpected.

@@ -64,6 +64,21 @@ impl PendingGrant {
     /// `redirect_url` is what the browser came back with: the full URL, or its path and query. The hash in it is
     /// verified first, so that nobody can smuggle in the outcome of another grant.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     pending: bursar_client::PendingGrant,
+    /// #     requested_url: &str,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::Error;
+    /// match pending.finish(requested_url).await {
+    ///     Ok(grant) => println!("granted: {:?}", grant.token().await?.access()),
+    ///     Err(Error::Denied(_) | Error::InteractionInvalid) => println!("no is no"),
+    ///     Err(Error::HashMismatch | Error::Redirect(_)) => println!("somebody made this up; keep waiting"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Denied`] and [`Error::InteractionInvalid`] when the redirect says so; [`Error::HashMismatch`] and
     /// [`Error::Redirect`] when it is not this grant's redirect; otherwise when the server cannot be reached or refuses.
@@ -87,6 +102,17 @@ impl PendingGrant {
     }
 
     /// Asks whether there is an outcome, again and again at the pace that the server wants, for at most so long.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     mut pending: bursar_client::PendingGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use bursar_client::Duration;
+    /// // Of a request that was made with GrantRequest::without_finish.
+    /// println!("Please open {}", pending.redirect());
+    /// let grant = pending.poll(Duration::from_secs(600)).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::StillPending`] when the time is over: poll again, if you like. [`Error::Denied`] when the account holder
@@ -115,6 +141,17 @@ impl PendingGrant {
     /// Asks once whether there is an outcome (RFC 9635 §5.2); `None` if there is none yet. Servers want some seconds
     /// between two polls, and refuse with the code `too_fast` otherwise.
     ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     mut pending: bursar_client::PendingGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// match pending.poll_once().await? {
+    ///     Some(grant) => println!("granted"),
+    ///     None => println!("not decided yet"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Denied`] when the account holder said no or the request expired; otherwise when the server cannot be
     /// reached or refuses.
@@ -134,6 +171,14 @@ impl PendingGrant {
     }
 
     /// Withdraws the request (RFC 9635 §5.4); the consent page then no longer works.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     pending: bursar_client::PendingGrant,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// pending.cancel().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.

@@ -4,8 +4,8 @@ use crate::mock::{Mock, Reply};
 use crate::provider::Provider;
 use bursar_client::types::{Action, WalletAddress};
 use bursar_client::{
-    AuthenticatedClient, Client, Duration, Error, Grant, GrantRequest, IncomingAccess, InvalidRedirect, IssuedGrant,
-    OutgoingAccess, PendingGrant, QuoteAccess,
+    AuthenticatedClient, Client, ClientForm, Duration, Error, Grant, GrantRequest, IncomingAccess, InvalidRedirect,
+    IssuedGrant, OutgoingAccess, PendingGrant, QuoteAccess,
 };
 use serde_json::{Value, json};
 
@@ -178,6 +178,20 @@ async fn a_client_may_be_only_a_key() {
     issued(&provider, &client).await;
     let jwk = mock.seen()[0].json()["client"]["jwk"].clone();
     assert_eq!(jwk, serde_json::to_value(crate::mock::key().public_jwk(crate::mock::KEY_ID).unwrap()).unwrap());
+}
+
+#[tokio::test]
+async fn a_wallet_address_is_written_as_text_or_as_an_object() {
+    let provider = Provider::new().await;
+    let mock = &provider.mock;
+    for (form, expected) in
+        [(ClientForm::Text, json!(mock.url("/app"))), (ClientForm::Object, json!({"walletAddress": mock.url("/app")}))]
+    {
+        let client = Client::builder().http_client(crate::mock::http_client()).clock(mock.clock.clock());
+        let client = client.wallet_address(mock.url("/app")).client_form(form).key_id(crate::mock::KEY_ID);
+        issued(&provider, &client.private_key(crate::mock::key()).build().unwrap()).await;
+        assert_eq!(mock.seen().pop().unwrap().json()["client"], expected);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The client against servers in this process. Every signature that reaches them is verified there.
 
 mod callback;
+mod examples;
 mod grants;
 mod mock;
 mod payments;
@@ -20,6 +21,8 @@ fn futures_can_move_between_threads() {
     pending(|grant| grant.poll(bursar_client::Duration::ZERO));
     fn session<T: Send>(_: fn(&'static bursar_client::Session) -> T) {}
     session(|session| session.rotate());
+    fn pages<T: Send>(_: fn(&'static mut bursar_client::Pages<'static, bursar_client::types::OutgoingPayment>) -> T) {}
+    pages(|pages| pages.next());
     fn listener<T: Send>(_: fn(&'static bursar_client::CallbackListener) -> T) {}
     listener(|listener| listener.wait(bursar_client::Duration::ZERO));
 }

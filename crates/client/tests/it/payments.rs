@@ -154,7 +154,17 @@ async fn lists_are_read_page_by_page() {
         listed.extend(page.result.iter().map(|payment| payment.id.clone()));
         next = options.following(&page.pagination);
     }
-    assert_eq!((listed, sizes), (made, vec![2, 2, 1]));
+    assert_eq!((listed, sizes), (made.clone(), vec![2, 2, 1]));
+
+    let (mut pages, mut walked) = (session.outgoing_payments().pages(&scene.alice, ListOptions::first(2)), Vec::new());
+    walked.push(pages.next().await.unwrap().unwrap().id);
+    assert_eq!(pages.next_page().await.unwrap().unwrap().len(), 1, "the rest of the page");
+    walked.push(made[1].clone());
+    while let Some(payment) = pages.next().await.unwrap() {
+        walked.push(payment.id);
+    }
+    assert_eq!(walked, made);
+    assert!(pages.next_page().await.unwrap().is_none() && pages.next().await.unwrap().is_none());
     let page = session.incoming_payments().list(&scene.bob, &ListOptions::first(10)).await.unwrap();
     assert_eq!(page.result[0].id, place);
     let target = scene.provider.mock.seen().pop().unwrap().target;
@@ -174,6 +184,65 @@ async fn newer_pages_are_asked_for_with_last() {
     session.outgoing_payments().list(&wallet, &ListOptions::first(3).before("c/1")).await.unwrap_err();
     let target = mock.seen()[0].target.clone();
     assert_eq!(target, "/op/outgoing-payments?wallet-address=https%3A%2F%2Fw.example%2Fa&last=3&cursor=c%2F1");
+}
+
+#[tokio::test]
+async fn a_walk_goes_on_after_a_failure_and_never_in_a_circle() {
+    // Three pages for ever, of which the second fails at first.
+    let failed = std::sync::atomic::AtomicBool::new(false);
+    let mock = Mock::with_origin(|origin| {
+        move |seen: crate::mock::Seen| {
+            let (_, cursor) = seen.target.rsplit_once("cursor=").unwrap_or(("", "0"));
+            if cursor == "1" && !failed.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                return std::future::ready(Reply::refuse(400, "invalid_request", "not now"));
+            }
+            let next = (cursor.parse::<u64>().unwrap() + 1) % 3;
+            let amount = json!({"value": "1", "assetCode": "CAD", "assetScale": 2});
+            let payment = json!({
+                "id": format!("{origin}/op/incoming-payments/{cursor}"), "walletAddress": "https://w.example/a",
+                "completed": false, "receivedAmount": amount, "createdAt": "2025-05-20T13:00:00Z",
+            });
+            let pagination = json!({"endCursor": next.to_string(), "hasNextPage": true, "hasPreviousPage": true});
+            std::future::ready(Reply::Json(200, json!({"pagination": pagination, "result": [payment]})))
+        }
+    })
+    .await;
+    let wallet: WalletAddress = serde_json::from_value(json!({
+        "id": "https://w.example/a", "assetCode": "CAD", "assetScale": 2,
+        "authServer": mock.url("/auth"), "resourceServer": mock.url("/op"),
+    }))
+    .unwrap();
+    let session = mock.client().session(Token::new("t", mock.url("/token")));
+    let mut pages = session.incoming_payments().pages(&wallet, ListOptions::default());
+    assert!(pages.next().await.unwrap().unwrap().id.ends_with("/0"));
+    assert_eq!(pages.next().await.unwrap_err().refusal().map(|refusal| refusal.status), Some(400));
+    assert!(pages.next().await.unwrap().unwrap().id.ends_with("/1"));
+    let mut more = 0;
+    let error = loop {
+        match pages.next().await {
+            Ok(payment) => more += usize::from(payment.is_some()),
+            Err(error) => break error,
+        }
+        assert!(more < 100);
+    };
+    assert!(error.to_string().contains("round in a circle"), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_page_is_the_last() {
+    let endless = json!({
+        "pagination": {"endCursor": "on and on", "hasNextPage": true, "hasPreviousPage": false}, "result": [],
+    });
+    let mock = Mock::new(move |_| Reply::Json(200, endless.clone())).await;
+    let wallet: WalletAddress = serde_json::from_value(json!({
+        "id": "https://w.example/a", "assetCode": "CAD", "assetScale": 2,
+        "authServer": mock.url("/auth"), "resourceServer": mock.url("/op"),
+    }))
+    .unwrap();
+    let session = mock.client().session(Token::new("t", mock.url("/token")));
+    let mut pages = session.outgoing_payments().pages(&wallet, ListOptions::default());
+    assert!(pages.next().await.unwrap().is_none() && pages.next().await.unwrap().is_none());
+    assert_eq!(mock.seen().len(), 1);
 }
 
 #[tokio::test]

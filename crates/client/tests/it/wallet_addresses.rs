@@ -30,6 +30,32 @@ async fn published_keys_are_found() {
 }
 
 #[tokio::test]
+async fn a_did_document_is_read_whatever_else_it_says() {
+    let jwk = serde_json::to_value(crate::mock::key().public_jwk(KEY_ID).unwrap()).unwrap();
+    let document = json!({
+        "@context": ["https://www.w3.org/ns/did/v1"], "id": "did:web:wallet.example:app",
+        "verificationMethod": [
+            {"id": "did:web:wallet.example:app#key-1", "type": "JsonWebKey2020", "controller": "did:web:wallet.example:app",
+             "publicKeyJwk": jwk},
+            {"id": "#2", "type": "Multikey", "controller": "x", "publicKeyMultibase": "z6Mk"},
+            {"id": "#3", "type": "JsonWebKey2020", "controller": "x", "publicKeyJwk": {"kty": "RSA"}},
+        ],
+    });
+    let sent = document.clone();
+    let mock = Mock::new(move |_| Reply::Json(200, sent.clone())).await;
+    let read = mock.public_client().wallet_address(mock.url("/app/")).did_document().await.unwrap();
+    assert_eq!(mock.lines(), ["GET /app/did.json"]);
+    let keys: Vec<_> = read.verification_method.iter().map(|method| method.public_key()).collect();
+    assert_eq!(keys[0], Some(Ok(crate::mock::key().public_key())));
+    assert!(matches!((&keys[1], &keys[2]), (None, Some(Err(_)))), "{keys:?}");
+    assert_eq!(serde_json::to_value(&read).unwrap(), document, "nothing is lost");
+
+    let mock = Mock::new(|_| Reply::Json(200, json!({}))).await;
+    let error = mock.public_client().wallet_address(mock.url("/app")).did_document().await.unwrap_err();
+    assert!(error.to_string().contains("missing field `id`"), "{error}");
+}
+
+#[tokio::test]
 async fn there_may_be_no_such_wallet_address() {
     let mock = Mock::new(|_| Reply::refuse(404, "not_found", "no such wallet address")).await;
     let error = mock.public_client().wallet_address(mock.url("/carol")).get().await.unwrap_err();
