@@ -1,6 +1,7 @@
 //! Scenarios over real HTTP: what the protocol's tables say, row by row.
 
 mod addresses;
+mod client;
 mod grants;
 mod interactions;
 mod limits;
