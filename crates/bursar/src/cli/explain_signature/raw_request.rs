@@ -177,9 +177,10 @@ impl RawRequest {
         };
         let found = self.body.len();
         if found < length {
+            let there = if found == 0 { "there is no body".to_owned() } else { format!("the body has {found} bytes") };
             self.notes.push(format!(
-                "the body has {found} bytes, but Content-Length says {length}: a server would wait for the rest. Was the \
-                 body, or the end of it, lost in copying? --body reads it from a file"
+                "{there}, but Content-Length says {length}: a server would wait for the rest. If it was lost in copying \
+                 (curl -v does not show it), --body reads it from a file"
             ));
         }
         if found > length {
