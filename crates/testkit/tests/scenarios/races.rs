@@ -1,6 +1,8 @@
 //! Races: many clients at once, on both engines, and on several nodes.
 
 use crate::{amount, cad};
+use bursar_app::idempotent::IdempotencyKey;
+use bursar_app::refusals::Code;
 use bursar_testkit::{Engine, Provider, TestApp, World};
 use serde_json::json;
 use std::sync::Arc;
@@ -187,4 +189,71 @@ async fn one_of_many_continuations_gets_the_token() {
         }
     }
     assert_eq!(won, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fees_add_up_when_nodes_race() {
+    for engine in Engine::BOTH {
+        let world = World::new();
+        let mut fees = bursar_core::fee::Fees::default();
+        fees.set("CAD", 100, "0.02").expect("a fee");
+        let charge = move |config: &mut bursar_app::Config| config.fees = Arc::new(fees);
+        let provider = world.provider_with(engine, charge).await;
+        let app = provider.client("app", &world.clock).await;
+        let wallet = provider.account("user", "CAD", 2, 1_000_000).await;
+        let carol = provider.account("carol", "CAD", 2, 0).await;
+        let receivers = [app.receiver(&provider, &carol).await];
+        let grant = app.mandate(&provider, &wallet, json!({ "debitAmount": cad(500) })).await;
+        let mut nodes = vec![provider];
+        if engine == Engine::Server {
+            nodes.push(world.second_node(&nodes[0]).await);
+        }
+        // Nobody has opened the account for fees yet: all of them try at once. Of 7 cents, 3 are the fee.
+        let paid = race(&nodes, &grant.token, &wallet, &receivers, 32, 4).await;
+        assert_eq!(paid, 500 / 7);
+        assert_eq!(nodes[0].balance("user").await, 1_000_000 - paid * 7);
+        assert_eq!(nodes[0].balance("carol").await, paid * 4);
+        assert_eq!(nodes[0].audit().await.payments, paid);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_is_known_to_every_node_and_after_a_restart() {
+    for engine in Engine::BOTH {
+        let world = World::new();
+        let first = world.provider(engine).await;
+        let app = first.client("app", &world.clock).await;
+        let wallet = first.account("user", "CAD", 2, 1_000_000).await;
+        let carol = first.account("carol", "CAD", 2, 0).await;
+        let receiver = app.receiver(&first, &carol).await;
+        let mut grant = app.mandate(&first, &wallet, json!({ "debitAmount": cad(500) })).await;
+        let body = json!({ "walletAddress": wallet, "incomingPayment": receiver, "debitAmount": cad(9) });
+        let pay = async |node: &Provider, token: &str, body: &serde_json::Value| {
+            let caller = bursar_app::callers::find(&node.app, token).await.expect("a caller");
+            let path = "/op/outgoing-payments";
+            let key = IdempotencyKey::new("order-1", "POST", path, body.to_string().as_bytes()).expect("a key");
+            let ask = serde_json::from_value(body.clone()).expect("a request");
+            bursar_app::outgoing::create(&node.app, caller, ask, Some(key)).await
+        };
+        let paid = pay(&first, &grant.token, &body).await.expect("a payment");
+        // A node that starts later knows it, and so does the first, until a day is over.
+        let second = world.second_node(&first).await;
+        assert_eq!(pay(&second, &grant.token, &body).await.expect("the same answer"), paid);
+        let other = json!({ "walletAddress": wallet, "incomingPayment": receiver, "debitAmount": cad(8) });
+        let refused = pay(&second, &grant.token, &other).await.expect_err("another request");
+        assert!(matches!(refused, bursar_app::Error::Refused(refusal) if refusal.code == Code::IdempotencyConflict));
+        world.advance("PT23H59M");
+        for node in [&first, &second] {
+            bursar_app::jobs::clean(&node.app).await.expect("a round of cleaning");
+        }
+        let rotated = app.post(&grant.manage, Some(&grant.token), &json!(null)).await.expect(200);
+        grant.token = rotated["access_token"]["value"].as_str().expect("a token").to_owned();
+        assert_eq!(pay(&first, &grant.token, &body).await.expect("the same answer"), paid);
+        assert_eq!(first.balance("carol").await, 9);
+        world.advance("PT1M1S");
+        let again = pay(&second, &grant.token, &body).await.expect("a new payment");
+        assert_ne!(again.payment.id, paid.payment.id);
+        assert_eq!(first.balance("carol").await, 18);
+        first.audit().await;
+    }
 }
