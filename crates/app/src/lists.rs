@@ -22,14 +22,19 @@ pub struct ListQuery {
     pub cursor: Option<String>,
 }
 
+/// Finds a resource by its id.
+type Find<T> = fn(&mut Tx<'_>, &Id) -> Result<Option<T>, bursar_store::Error>;
+/// Loads the rows of a page: of this wallet address, of one client or of everybody.
+type Load<T> = fn(&mut Tx<'_>, &Id, Option<&ClientId>, &Ask) -> Result<Vec<T>, bursar_store::Error>;
+
 /// How one kind of resource is listed.
 pub(crate) struct Listed<T> {
     /// Which kind.
     pub resource: ResourceType,
     /// Finds one by its id.
-    pub by_id: fn(&mut Tx<'_>, &Id) -> Result<Option<T>, bursar_store::Error>,
+    pub by_id: Find<T>,
     /// Loads the rows of a page.
-    pub list: fn(&mut Tx<'_>, &Id, Option<&ClientId>, &Ask) -> Result<Vec<T>, bursar_store::Error>,
+    pub list: Load<T>,
     /// Its id, its wallet address, and who created it.
     pub about: fn(&T) -> (Id, Id, &ClientId),
 }
