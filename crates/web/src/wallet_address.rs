@@ -66,7 +66,9 @@ pub async fn get(
     uri: Uri,
 ) -> Result<Response, WebError> {
     if !matches!(method, Method::GET | Method::HEAD) {
-        return Err(Error::refused(Code::MethodNotAllowed, "there is nothing here that takes this method").into());
+        let refusal = Error::refused(Code::MethodNotAllowed, "there is nothing here that takes this method");
+        // Routes say themselves what they allow (RFC 9110 §15.5.6); this is what is left, and has no route.
+        return Ok(([(header::ALLOW, "GET, HEAD")], WebError::from(refusal)).into_response());
     }
     let path = uri.path();
     if accounts::is_taken(path) {

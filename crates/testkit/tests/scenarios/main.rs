@@ -7,6 +7,7 @@ mod interactions;
 mod limits;
 mod lists;
 mod money;
+mod methods;
 mod payments;
 mod races;
 mod remote;
