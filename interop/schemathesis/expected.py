@@ -64,6 +64,8 @@ WIDER = [
         ["conflict"],
         "it is completed or expired: 403, which the specification has, would tell of the grant",
     ),
+    Wider(AUTH, ".*", 429, ["too_many_requests"], "callers have budgets"),
+    Wider(RESOURCE, ".*", 429, ["too_many_requests"], "callers have budgets"),
     Wider(WALLET, "GET /did.json", 404, ["not_found"], "there is no such wallet address; the others have this status"),
 ]
 

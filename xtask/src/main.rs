@@ -2,6 +2,7 @@
 
 mod postgres;
 mod process;
+mod python;
 mod rings;
 mod setup;
 mod tally;
@@ -16,7 +17,7 @@ Usage:
   cargo xtask test [--ring NAME]...   run all rings of tests, or the named ones, installing what they need
   cargo xtask test --list             list the rings
   cargo xtask tidy                    check the house rules
-  cargo xtask setup                   install what the tests need: PostgreSQL, Node, Chromium
+  cargo xtask setup                   install what the tests need: PostgreSQL, Node, Chromium, Python
 ";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ fn run(task: Task) -> Result<bool> {
     let root = root()?;
     match task {
         Task::Test { rings } => return rings::run(&root, &rings),
-        Task::List => rings::RINGS.iter().for_each(|ring| println!("{:<8} {}", ring.name, ring.about)),
+        Task::List => rings::RINGS.iter().for_each(|ring| println!("{:<12} {}", ring.name, ring.about)),
         Task::Tidy => tidy::print(&root)?,
         Task::Setup => setup::Setup::new(&rings::target_folder(&root)?).all()?,
         Task::Help => print!("{USAGE}"),

@@ -2,7 +2,7 @@
 
 use crate::postgres::Cluster;
 use crate::process::{self, ask};
-use crate::setup::Setup;
+use crate::setup::{Node, Setup};
 use crate::tally::Tally;
 use crate::tidy;
 use anyhow::{Context, Result, anyhow, bail};
@@ -15,6 +15,7 @@ use std::time::Duration;
 /// After this a test run is taken for stuck, so that CI still gets a summary.
 const TESTS_LIMIT: Duration = Duration::from_secs(20 * 60);
 const NPM_LIMIT: Duration = Duration::from_secs(10 * 60);
+const SCHEMATHESIS_LIMIT: Duration = Duration::from_secs(10 * 60);
 const DEMO_LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// A ring: what it is called, what it does, and how.
@@ -39,6 +40,11 @@ pub const RINGS: &[Ring] = &[
         name: "interop",
         about: "clients from npm and real pages in Chromium against the program",
         run: Workshop::interop,
+    },
+    Ring {
+        name: "schemathesis",
+        about: "requests generated from the specification, signed, against the program",
+        run: Workshop::schemathesis,
     },
     Ring { name: "demo", about: "the demo runs through", run: |workshop| workshop.demo().into() },
     Ring { name: "deny", about: "licences, sources and advisories, if cargo-deny is installed", run: Workshop::deny },
@@ -129,7 +135,7 @@ impl std::fmt::Display for Row {
             End::Failed(e) => ("failed", format!("{e:#}")),
             End::Skipped(why) => ("skipped", (*why).to_owned()),
         };
-        write!(f, "{:<8} {word:<8} {:>4}.{} s", self.name, self.time.as_secs(), self.time.subsec_millis() / 100)?;
+        write!(f, "{:<12} {word:<8} {:>4}.{} s", self.name, self.time.as_secs(), self.time.subsec_millis() / 100)?;
         if self.outcome.tally != Tally::default() {
             write!(f, "  {} passed, {} failed", self.outcome.tally.passed, self.outcome.tally.failed)?;
         }
@@ -147,6 +153,8 @@ struct Workshop {
     target: PathBuf,
     setup: Setup,
     binary: Option<PathBuf>,
+    /// Whether the clients from npm have been installed, with the specification that comes with them.
+    has_clients: bool,
     colours: Colours,
 }
 
@@ -193,7 +201,7 @@ impl Workshop {
             variable("NO_COLOR").as_deref(),
             std::io::stdout().is_terminal(),
         );
-        Ok(Workshop { root: root.to_owned(), target, setup, binary: None, colours })
+        Ok(Workshop { root: root.to_owned(), target, setup, binary: None, has_clients: false, colours })
     }
 
     fn fmt(&mut self) -> Result<()> {
@@ -254,24 +262,56 @@ impl Workshop {
     }
 
     fn prepare_interop(&mut self) -> Result<Command> {
-        let folder = self.root.join("interop");
-        if !folder.join("package.json").is_file() {
+        let node = self.clients()?;
+        let chromium = self.setup.chromium()?;
+        let binary = self.binary()?;
+        let mut test = self.npm(&node, &["test"]);
+        test.env("BURSAR_BIN", binary).env("CHROMIUM", chromium);
+        Ok(test)
+    }
+
+    fn schemathesis(&mut self) -> Outcome {
+        let mut driver = match self.prepare_schemathesis() {
+            Ok(driver) => driver,
+            Err(e) => return Err(e).into(),
+        };
+        let (tally, result) = process::watch(&mut driver, SCHEMATHESIS_LIMIT, Tally::of_sum_line);
+        Outcome::of(tally, result)
+    }
+
+    fn prepare_schemathesis(&mut self) -> Result<Command> {
+        let folder = self.root.join("interop").join("schemathesis");
+        let python = self.setup.python()?;
+        self.clients()?;
+        let binary = self.binary()?;
+        let environment = self.target.join("xtask").join("python");
+        let python = python.environment(&environment, &folder.join("requirements.txt"))?;
+        let mut driver = Command::new(python);
+        driver.arg(folder.join("run.py")).env("BURSAR_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
+        self.colours.apply(&mut driver);
+        Ok(driver)
+    }
+
+    /// Has the clients from npm installed, once; the Node that runs them.
+    fn clients(&mut self) -> Result<Node> {
+        if !self.root.join("interop").join("package.json").is_file() {
             bail!("there is no interop/package.json: the tests with clients from npm are missing");
         }
         let node = self.setup.node()?;
-        let chromium = self.setup.chromium()?;
-        let binary = self.binary()?;
-        let npm = |words: &[&str]| {
-            let mut npm = node.npm();
-            npm.args(words).current_dir(&folder).env("npm_config_update_notifier", "false");
-            self.colours.apply(&mut npm);
-            npm
-        };
-        let (_, installed) = process::watch(&mut npm(&["ci", "--no-audit", "--no-fund"]), NPM_LIMIT, Tally::of_no_line);
-        installed.context("installing the clients")?;
-        let mut test = npm(&["test"]);
-        test.env("BURSAR_BIN", binary).env("CHROMIUM", chromium);
-        Ok(test)
+        if !self.has_clients {
+            let mut install = self.npm(&node, &["ci", "--no-audit", "--no-fund"]);
+            let (_, installed) = process::watch(&mut install, NPM_LIMIT, Tally::of_no_line);
+            installed.context("installing the clients")?;
+            self.has_clients = true;
+        }
+        Ok(node)
+    }
+
+    fn npm(&self, node: &Node, words: &[&str]) -> Command {
+        let mut npm = node.npm();
+        npm.args(words).current_dir(self.root.join("interop")).env("npm_config_update_notifier", "false");
+        self.colours.apply(&mut npm);
+        npm
     }
 
     /// In an empty folder, as somebody's first try.
@@ -382,9 +422,9 @@ mod tests {
             assert_eq!(row.to_string(), expected);
         }
         let tests = Tally { passed: 7, failed: 2 };
-        check(Ok(()).into(), "rust     passed     12.3 s");
-        check(Outcome::of(tests, Err(anyhow!("a\nb"))), "rust     failed     12.3 s  7 passed, 2 failed  a");
-        check(Outcome { tally: Tally::default(), end: End::Skipped("why") }, "rust     skipped    12.3 s  why");
+        check(Ok(()).into(), "rust         passed     12.3 s");
+        check(Outcome::of(tests, Err(anyhow!("a\nb"))), "rust         failed     12.3 s  7 passed, 2 failed  a");
+        check(Outcome { tally: Tally::default(), end: End::Skipped("why") }, "rust         skipped    12.3 s  why");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::postgres;
 use crate::process::{ask, run};
+use crate::python::PYTHON;
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::OsString;
 use std::fs;
@@ -24,10 +25,11 @@ const APT_LOCK_TIMEOUT_SECONDS: u32 = 300;
 const CHROMIUM_NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 /// A program that the tests need: what to call it, and the Debian packages that have it.
-struct Wanted {
-    title: &'static str,
-    packages: &'static [&'static str],
-    elsewhere: &'static str,
+pub struct Wanted {
+    pub title: &'static str,
+    pub packages: &'static [&'static str],
+    /// What it is where packages have other names.
+    pub elsewhere: &'static str,
 }
 
 const POSTGRES: Wanted = Wanted {
@@ -95,8 +97,10 @@ impl Setup {
             None => node.version,
         });
         let chromium = self.chromium().map(|path| path.display().to_string());
+        let python = self.python().map(|python| python.title());
         let mut missing = Vec::new();
-        for (title, found) in [(POSTGRES.title, postgres), (NODE.title, node), (CHROMIUM.title, chromium)] {
+        let all = [(POSTGRES.title, postgres), (NODE.title, node), (CHROMIUM.title, chromium), (PYTHON.title, python)];
+        for (title, found) in all {
             match found {
                 Ok(found) => println!("{title}: {found}"),
                 Err(e) => missing.push(format!("{e:#}")),
@@ -161,7 +165,12 @@ impl Setup {
         })
     }
 
-    fn install(&mut self, wanted: &Wanted) -> Result<()> {
+    /// Installs packages of the system.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be done without asking anybody: what to type.
+    pub fn install(&mut self, wanted: &Wanted) -> Result<()> {
         let means = Means::find();
         let prefix = match means {
             Means::Apt { prefix } => prefix,
@@ -215,7 +224,8 @@ fn advice(wanted: &Wanted, means: &Means) -> String {
     }
 }
 
-fn still_missing(wanted: &Wanted, found: &anyhow::Error) -> anyhow::Error {
+/// What to say when the system's packages were no help.
+pub fn still_missing(wanted: &Wanted, found: &anyhow::Error) -> anyhow::Error {
     let Wanted { title, elsewhere, .. } = wanted;
     anyhow!("{title} is missing, and the system's packages do not have it: {found:#}. What is needed: {elsewhere}.")
 }

@@ -24,6 +24,11 @@ impl Tally {
         of_node(&without_colours(line)).unwrap_or_default()
     }
 
+    /// What the last line of a run says that counts for itself: `12 passed, 0 failed` and nothing else.
+    pub fn of_sum_line(line: &str) -> Tally {
+        of_sum(&without_colours(line)).unwrap_or_default()
+    }
+
     /// For programs that run no tests, whatever they print.
     pub fn of_no_line(_: &str) -> Tally {
         Tally::default()
@@ -55,6 +60,12 @@ fn of_libtest(line: &str) -> Option<Tally> {
         counts.split("; ").find_map(|part| part.strip_suffix(what)?.trim_end().parse::<u64>().ok()).unwrap_or(0)
     };
     Some(Tally { passed: count("passed"), failed: count("failed") })
+}
+
+/// `12 passed, 0 failed`
+fn of_sum(line: &str) -> Option<Tally> {
+    let (passed, failed) = line.trim_end().split_once(" passed, ")?;
+    Some(Tally { passed: passed.parse().ok()?, failed: failed.strip_suffix(" failed")?.parse().ok()? })
 }
 
 /// `ℹ pass 3` or `# pass 3`, and likewise for `fail` and `cancelled`. Indented lines belong to inner runs.
@@ -112,6 +123,21 @@ mod tests {
             "\u{1b}",
             "\u{1b}[",
         ] {
+            check(other, 0, 0);
+        }
+    }
+
+    #[test]
+    fn sums_are_read() {
+        fn check(line: &str, passed: u64, failed: u64) {
+            assert_eq!(Tally::of_sum_line(line), Tally { passed, failed }, "{line:?}");
+        }
+        check("72 passed, 0 failed", 72, 0);
+        check("0 passed, 3 failed", 0, 3);
+        check("\u{1b}[1m7 passed, 2 failed\u{1b}[0m", 7, 2);
+        for other in
+            ["", "72 passed", "ok 72 passed, 0 failed", "72 passed, 0 failed, 1 skipped", "-1 passed, 0 failed"]
+        {
             check(other, 0, 0);
         }
     }
