@@ -5,7 +5,7 @@ Prints what it found and, as its last line, `N passed, M failed`.
 
 import argparse
 import os
-import shutil
+import shlex
 import sys
 import tempfile
 from collections import Counter, deque
@@ -100,32 +100,39 @@ def main() -> int:
     program = str(Path(program).resolve())
     print(f"seed {arguments.seed}, {arguments.examples} examples", flush=True)
     report = Report()
-    folder = Path(tempfile.mkdtemp(prefix="bursar-schemathesis-"))
-    # What schemathesis leaves behind goes where everything else does.
-    os.chdir(folder)
+    with tempfile.TemporaryDirectory(prefix="bursar-schemathesis-") as folder:
+        # What schemathesis leaves behind goes where everything else does.
+        os.chdir(folder)
+        try:
+            try_provider(Path(folder), program, arguments, report)
+        finally:
+            os.chdir("/")
+    for (label, check, title, status), count in sorted(report.seen.items()):
+        print(f"{count} of {label}: {check}: {title} ({status})")
+    if report.failed:
+        only = f" --only {shlex.quote(arguments.only)}" if arguments.only else ""
+        print(f"again: interop/schemathesis/run.py --seed {arguments.seed} --examples {arguments.examples}{only}")
+    print(f"{report.passed} passed, {report.failed} failed", flush=True)
+    return 1 if report.failed else 0
+
+
+def try_provider(folder: Path, program: str, arguments: argparse.Namespace, report: Report) -> None:
+    """Tries a provider from its start to the audit of its books."""
     provider = Provider(program, folder)
     try:
         generate(provider, arguments, report)
-        report.add("the provider is still running", None if provider.is_running() else "it has ended")
+        report.add("the provider is still running", None if provider.is_running() else "  it has ended")
         code = provider.stop()
-        report.add("the provider ends cleanly", None if code == 0 else f"exit code {code}")
+        report.add("the provider ends cleanly", None if code == 0 else f"  exit code {code}")
         try:
             report.add(provider.audit().splitlines()[-1])
         except RuntimeError as error:
-            report.add("bursar doctor", str(error))
+            report.add("bursar doctor", indented(str(error)))
     finally:
         provider.stop()
         if report.failed or sys.exc_info()[0]:
             with provider.log.open(errors="replace") as log:
                 print("--- the end of the provider's log ---", *deque(map(str.rstrip, log), LOG_LINES_MAX), sep="\n")
-        os.chdir("/")
-        shutil.rmtree(folder, ignore_errors=True)
-    for (label, check, title, status), count in sorted(report.seen.items()):
-        print(f"{count} of {label}: {check}: {title} ({status})")
-    if report.failed:
-        print(f"again: python interop/schemathesis/run.py --seed {arguments.seed} --examples {arguments.examples}")
-    print(f"{report.passed} passed, {report.failed} failed", flush=True)
-    return 1 if report.failed else 0
 
 
 def parsed_arguments() -> argparse.Namespace:
