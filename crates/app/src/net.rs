@@ -54,8 +54,11 @@ pub enum Resolver {
     /// As the operating system does it.
     System,
     /// As a test says.
-    Table(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Table(Arc<Names>),
 }
+
+/// The addresses of a name.
+pub type Names = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
 
 /// Why another server's answer could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

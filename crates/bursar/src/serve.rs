@@ -5,6 +5,7 @@ use anyhow::Context;
 use axum::Router;
 use bursar_app::{App, Clock, Config, Random, jobs, rates, sandbox};
 use bursar_store::{Location, Store};
+use bursar_web::server;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use owo_colors::OwoColorize;
@@ -31,7 +32,7 @@ pub struct Serve {
     public_url: Option<String>,
     #[command(flatten)]
     data: Data,
-    /// Settings file (TOML): name, rates, fees, and more (docs/settings.md).
+    /// Settings file (TOML): name, rates, fees, proxies, limits (docs/settings.md).
     #[arg(long, value_name = "FILE", env = "BURSAR_CONFIG")]
     config: Option<PathBuf>,
     /// Play money, an API to make accounts and move the clock, http and private addresses allowed.
@@ -49,31 +50,20 @@ pub async fn run(serve: Serve, json: bool) -> anyhow::Result<ExitCode> {
         TcpListener::bind(serve.listen).await.with_context(|| format!("cannot listen on {}", serve.listen))?;
     let app = Arc::new(open(&serve, &listener).await?);
     announce(&app, &serve, listener.local_addr()?);
+    remind(&app);
     if json {
         let (url, sandbox) = (&app.config.public_url, app.config.sandbox);
         println!("{}", serde_json::json!({ "url": url, "listen": listener.local_addr()?, "sandbox": sandbox }));
     }
     tokio::spawn(jobs::run(app.clone()));
     tokio::spawn(rates::keep_fresh(app.clone()));
-    serve_until(bursar_web::router(app), listener, stop_signal()).await?;
+    serve_until(bursar_web::router(app), listener, stop_signal()).await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers requests until `stop`, then finishes those under way.
-pub async fn serve_until(
-    router: Router,
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
-    use axum::serve::ListenerExt;
-    let listener = listener.tap_io(|connection| {
-        // Answers are small and whole: waiting to fill a packet only delays them.
-        let _ = connection.set_nodelay(true);
-    });
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop)
-        .await?;
-    Ok(())
+/// Answers requests until `stop`, then finishes those under way, as far as that takes no longer than it should.
+pub async fn serve_until(router: Router, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) {
+    server::serve(router, listener, server::Limits::default(), stop).await;
 }
 
 async fn open(serve: &Serve, listener: &TcpListener) -> anyhow::Result<App> {
@@ -121,6 +111,16 @@ fn announce(app: &App, serve: &Serve, listening: SocketAddr) {
         if offset > SignedDuration::from_secs(1) {
             anstream::eprintln!("  its clock was moved: it shows {}", app.clock.now());
         }
+    }
+}
+
+/// What the operator should know once more: without the first, everybody behind the proxy looks like one caller.
+fn remind(app: &App) {
+    if !app.config.sandbox && app.config.trusted_proxies.is_empty() {
+        anstream::eprintln!(
+            "  {} name the TLS proxy in trusted_proxies (docs/settings.md), so that callers can be told apart",
+            "hint:".yellow()
+        );
     }
 }
 

@@ -1,18 +1,21 @@
 //! Settings: from the command line, and from a file.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bursar_app::Config;
+use bursar_app::rate_limits::{Rate, RateLimits};
 use bursar_app::rates::{RateEndpoint, RateSource};
 use bursar_core::Secret;
 use bursar_core::fee::Fees;
 use bursar_core::rate::Rates;
 use bursar_store::Location;
 use clap::Args;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
@@ -99,9 +102,55 @@ pub struct File {
     name: Option<String>,
     /// Exchange rates.
     rates: Option<RatesTable>,
+    /// Addresses and networks of proxies that are believed when they say for whom they ask.
+    #[serde(default)]
+    trusted_proxies: Vec<String>,
+    /// How many requests a caller may make.
+    #[serde(default)]
+    rate_limits: RateLimitsTable,
     /// Fees, by the code of the payer's asset.
     #[serde(default)]
     fees: BTreeMap<String, FeeRule>,
+}
+
+/// Limits of the public APIs. What is not set has its default; zero a minute is no limit.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RateLimitsTable {
+    per_address_per_minute: Option<u32>,
+    per_address_burst: Option<u32>,
+    per_key_per_minute: Option<u32>,
+    per_key_burst: Option<u32>,
+}
+
+impl RateLimitsTable {
+    fn apply(&self, limits: &mut RateLimits) -> anyhow::Result<()> {
+        let set = |limit: &mut Option<Rate>, name: &str, per_minute: Option<u32>, burst: Option<u32>| {
+            if burst == Some(0) {
+                bail!("rate_limits: {name}_burst must be at least 1");
+            }
+            *limit = match (per_minute, *limit) {
+                (Some(per_minute), _) => Rate::new(per_minute, burst.unwrap_or(per_minute.div_ceil(4))),
+                (None, Some(usual)) => Rate::new(usual.per_minute.get(), burst.unwrap_or(usual.burst.get())),
+                (None, None) if burst.is_some() => bail!("rate_limits: {name}_burst needs {name}_per_minute"),
+                (None, None) => None,
+            };
+            Ok(())
+        };
+        set(&mut limits.per_address, "per_address", self.per_address_per_minute, self.per_address_burst)?;
+        set(&mut limits.per_key, "per_key", self.per_key_per_minute, self.per_key_burst)
+    }
+}
+
+/// An address, or a network such as 10.0.0.0/8.
+fn parse_proxy(text: &str) -> anyhow::Result<IpNet> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network = network
+        .map_err(|_| anyhow!("trusted_proxies: {text:?} is neither an address nor a network such as 10.0.0.0/8"))?;
+    if network.prefix_len() == 0 {
+        bail!("trusted_proxies: {text} is everybody: anybody could claim any address");
+    }
+    Ok(network)
 }
 
 /// Exchange rates: one unit of `base` is worth so much of each asset, as this table says or as an endpoint tells.
@@ -182,6 +231,8 @@ impl File {
         if let Some(name) = self.name {
             config.provider_name = name;
         }
+        config.trusted_proxies = self.trusted_proxies.iter().map(|text| parse_proxy(text)).collect::<Result<_, _>>()?;
+        self.rate_limits.apply(&mut config.rate_limits)?;
         config.rates = match self.rates {
             Some(table) => table.source()?,
             None if config.sandbox => RateSource::Table(Arc::new(Rates::parse("USD", PLAY_RATES.iter().copied())?)),
@@ -193,5 +244,64 @@ impl File {
         }
         config.fees = Arc::new(fees);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A configuration with this settings file, or why it cannot be used.
+    fn configured(text: &str, sandbox: bool) -> Result<Config, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let mut config = Config::new("https://wallet.test", sandbox, false).unwrap();
+        file.apply(&mut config).map_err(|error| error.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn limits_of_requests() {
+        #[track_caller]
+        fn check(text: &str, sandbox: bool, address: Option<(u32, u32)>, key: Option<(u32, u32)>) {
+            let limits = configured(&format!("[rate_limits]\n{text}"), sandbox).unwrap().rate_limits;
+            let rate = |rate: Option<(u32, u32)>| rate.and_then(|(minute, burst)| Rate::new(minute, burst));
+            assert_eq!(limits, RateLimits { per_address: rate(address), per_key: rate(key) }, "{text}");
+        }
+        check("", false, Some((1200, 300)), Some((600, 150)));
+        check("", true, None, None);
+        check("per_key_per_minute = 60", false, Some((1200, 300)), Some((60, 15)));
+        check("per_key_per_minute = 60", true, None, Some((60, 15)));
+        check("per_address_per_minute = 1", true, Some((1, 1)), None);
+        check("per_address_per_minute = 60\nper_address_burst = 7", true, Some((60, 7)), None);
+        check("per_key_burst = 7", false, Some((1200, 300)), Some((600, 7)));
+        check("per_address_per_minute = 0", false, None, Some((600, 150)));
+        check("per_address_per_minute = 0\nper_key_per_minute = 0", false, None, None);
+    }
+
+    #[test]
+    fn proxies_that_are_trusted() {
+        let text = r#"trusted_proxies = ["127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8"]"#;
+        let proxies = configured(text, false).unwrap().trusted_proxies;
+        let names: Vec<String> = proxies.iter().map(IpNet::to_string).collect();
+        assert_eq!(names, ["127.0.0.1/32", "::1/128", "10.0.0.0/8", "fd00::/8"]);
+        assert_eq!(configured("", false).unwrap().trusted_proxies, []);
+    }
+
+    #[test]
+    fn settings_that_cannot_be_meant() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            let said = configured(text, true).unwrap_err();
+            assert!(said.contains(expected), "{text}: {said}");
+        }
+        check("trusted_proxies = [\"proxy.example\"]", "neither an address nor a network");
+        check("trusted_proxies = [\"10.0.0.0/33\"]", "neither an address nor a network");
+        check("trusted_proxies = [\"0.0.0.0/0\"]", "everybody");
+        check("trusted_proxies = [\"::/0\"]", "everybody");
+        check("[rate_limits]\nper_key_burst = 7", "needs per_key_per_minute");
+        check("[rate_limits]\nper_key_per_minute = 6\nper_key_burst = 0", "must be at least 1");
+        check("[rate_limits]\nper_key_per_minute = -1", "invalid value");
+        check("[rate_limits]\nper_key = 1", "unknown field");
+        check("trusted_proxy = []", "unknown field");
     }
 }

@@ -11,8 +11,8 @@ use bursar_core::rate::Rates;
 use bursar_httpsig::PrivateKey;
 use bursar_store::{Location, Store, audit};
 use bursar_types::Asset;
+use bursar_web::server;
 use jiff::{Span, Timestamp, tz::TimeZone};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -71,8 +71,8 @@ impl World {
         let store = store.expect("the database can be opened");
         let app = App::new(config, store, self.clock.clone(), Random::system(), Secret::new([7; 32])).expect("an app");
         let app = Arc::new(app);
-        let router = bursar_web::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let router = bursar_web::router(app.clone());
+        tokio::spawn(server::serve(router, listener, server::Limits::default(), std::future::pending()));
         Provider { app, location }
     }
 

@@ -5,10 +5,12 @@
 //! into statuses.
 
 mod auth;
+mod edge;
 pub mod error;
 mod request;
 mod resource;
 mod sandbox;
+pub mod server;
 mod shape;
 mod wallet;
 mod wallet_address;
@@ -31,6 +33,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(wallet_address::get)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), point_to_grants))
+        .layer(middleware::from_fn_with_state(app.clone(), edge::guard))
         .with_state(app)
 }
 

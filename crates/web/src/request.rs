@@ -150,10 +150,10 @@ impl Raw {
         checked.map(|_| ()).map_err(|failure| self.rejected(app, signature, &failure, words))
     }
 
-    /// Verifies one of the request's signatures, and accepts its nonce once.
+    /// Verifies one of the request's signatures, counts it for its key, and accepts its nonce once.
     ///
     /// # Errors
-    /// When the signature is not acceptable for this request, key and time.
+    /// When the signature is not acceptable for this request, key and time, or the key has signed too many lately.
     pub async fn verify(
         &self,
         app: &App,
@@ -162,12 +162,14 @@ impl Raw {
         words: Wording,
     ) -> Result<(), WebError> {
         let (policy, now) = (&app.config.signatures, app.clock.wire_seconds());
-        match bursar_httpsig::verify(signature, &self.as_signed(), key, policy, now) {
-            Ok(verified) => match verified.nonce {
-                Some(nonce) => Ok(callers::use_nonce(app, &key.to_bytes(), &nonce, words.rejected).await?),
-                None => Ok(()),
-            },
-            Err(failure) => Err(self.rejected(app, signature, &failure, words)),
+        let verified = bursar_httpsig::verify(signature, &self.as_signed(), key, policy, now)
+            .map_err(|failure| self.rejected(app, signature, &failure, words))?;
+        let key = key.to_bytes();
+        // Not before: nobody uses up the budget of somebody else's key. Not after: a nonce is good for one more try.
+        app.limiter.count_key(&key)?;
+        match verified.nonce {
+            Some(nonce) => Ok(callers::use_nonce(app, &key, &nonce, words.rejected).await?),
+            None => Ok(()),
         }
     }
 

@@ -104,10 +104,15 @@ pub async fn get(
 
 /// `GET /`: the wallet address of the host itself for clients, the start page for people.
 pub async fn root(State(app): State<Arc<App>>, visitor: wallet::Visitor, headers: HeaderMap) -> Response {
-    if accepts(&headers, "application/json") > accepts(&headers, "text/html") {
+    if is_meant(&headers) {
         return get(State(app), Method::GET, headers, Uri::from_static("/")).await.into_response();
     }
     wallet::start_page(&app, visitor).await
+}
+
+/// Whether `/` is asked for as a wallet address: by a client, which prefers JSON.
+pub(crate) fn is_meant(headers: &HeaderMap) -> bool {
+    accepts(headers, "application/json") > accepts(headers, "text/html")
 }
 
 /// Whether a person's browser asks: it names HTML, and does not prefer JSON.

@@ -15,8 +15,10 @@ struct Room {
 }
 
 const ASYNC: &[&str] = &["tokio", "tokio-util", "futures", "futures-util", "async-trait", "async-std", "smol"];
-const OUTBOUND: &[&str] = &["reqwest", "ureq", "hyper-util", "isahc"];
-const SERVER: &[&str] = &["axum", "axum-core", "axum-extra", "hyper", "tower", "tower-http", "tower-service"];
+const OUTBOUND: &[&str] = &["reqwest", "ureq", "isahc"];
+/// Of hyper and hyper-util only what serves: see [`outbound_http`].
+const SERVER: &[&str] =
+    &["axum", "axum-core", "axum-extra", "hyper", "hyper-util", "tower", "tower-http", "tower-service"];
 const TEMPLATES: &[&str] = &["askama", "minijinja", "maud", "tera"];
 const DRIVERS: &[&str] = &["rusqlite", "postgres", "tokio-postgres", "deadpool-postgres", "sqlx", "diesel"];
 const RANDOMNESS: &[&str] = &["getrandom", "rand", "rand_core", "fastrand"];
@@ -187,7 +189,11 @@ pub fn engine_names(tree: &Tree, report: &mut Report<'_>) {
 pub fn outbound_http(tree: &Tree, report: &mut Report<'_>) {
     for (path, source) in tree.product().filter(|(path, _)| !is_in(path, OUTBOUND_PLACES)) {
         for (line, code) in source.product_lines() {
-            if words(code).any(|word| word.text == "reqwest") {
+            let sends = |word: super::source::Word<'_>| {
+                word.text == "reqwest"
+                    || (matches!(word.text, "hyper" | "hyper_util") && word.after.starts_with("::client"))
+            };
+            if words(code).any(sends) {
                 report.add(path, line, "send through app::net, which guards against requests to the inside");
             }
         }
@@ -234,6 +240,9 @@ mod tests {
         check("app", "askama.workspace = true", false);
         check("app", "bursar-web.workspace = true", false);
         check("web", "axum.workspace = true", true);
+        check("web", "hyper-util.workspace = true", true);
+        check("web", "reqwest.workspace = true", false);
+        check("app", "hyper-util.workspace = true", false);
         check("web", "bursar-store.workspace = true", false);
         check("web", "rusqlite.workspace = true", false);
         check("web", "postgres.workspace = true", false);
@@ -321,6 +330,8 @@ mod tests {
         check("crates/app/src/grants.rs", "use a;\nuse reqwest::Client;", &["crates/app/src/grants.rs:2"]);
         check("crates/app/src/network.rs", "reqwest::get(url)", &["crates/app/src/network.rs:1"]);
         check("crates/bursar/src/doctor.rs", "reqwest::get(url)", &["crates/bursar/src/doctor.rs:1"]);
+        check("crates/web/src/server.rs", "use hyper_util::client::legacy::Client;", &["crates/web/src/server.rs:1"]);
+        check("crates/web/src/server.rs", "use hyper_util::rt::TokioIo;\nuse hyper::server::conn;", &[]);
         check("crates/app/src/net.rs", "use reqwest::Client;", &[]);
         check("crates/app/src/net/guard.rs", "use reqwest::Client;", &[]);
         check("crates/client/src/lib.rs", "use reqwest::Client;", &[]);

@@ -40,7 +40,7 @@ pub struct Scene {
     key_file: PathBuf,
     exchanges: Arc<Mutex<Vec<String>>>,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<anyhow::Result<()>>,
+    server: JoinHandle<()>,
     // Last, so that the folder is removed after everything in it is closed.
     folder: TempDir,
     aside: bool,

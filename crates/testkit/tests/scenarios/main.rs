@@ -2,6 +2,7 @@
 
 mod addresses;
 mod client;
+mod edges;
 mod grants;
 mod interactions;
 mod limits;

@@ -15,12 +15,11 @@ use bursar_app::interactions::{self, Stage};
 use bursar_app::refusals::Code;
 use bursar_app::{App, Error, login};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Longest name that is looked up. Account names have 64 characters at most.
 const NAME_LENGTH_MAX: usize = 100;
-/// How long people wait after too many failures, as the use case counts them.
-const RETRY_AFTER_SECONDS: &str = "900";
 
 /// The log-in form: alone, or on the way to a decision.
 #[derive(Template)]
@@ -30,7 +29,7 @@ struct LoginPage {
     ask: Option<Ask>,
     /// The name that was tried before.
     name: String,
-    notice: Option<&'static str>,
+    notice: Option<Cow<'static, str>>,
 }
 
 /// Why the form is shown again.
@@ -38,25 +37,29 @@ struct LoginPage {
 pub(super) enum Notice {
     /// Name and password do not fit together.
     Wrong,
-    /// Too many attempts.
-    Wait,
+    /// Too many attempts: to be tried again after so many seconds.
+    Wait(u32),
     /// The form was not made for this browser, or before something changed.
     Stale(&'static str),
 }
 
 impl Notice {
-    fn text(self) -> &'static str {
+    fn text(self) -> Cow<'static, str> {
         match self {
-            Self::Wrong => "This name and password do not fit together. Please try again.",
-            Self::Wait => "There were too many failed attempts. Please wait 15 minutes, then try again.",
-            Self::Stale(text) => text,
+            Self::Wrong => "This name and password do not fit together. Please try again.".into(),
+            Self::Wait(0..=60) => "There were too many failed attempts. Please wait a minute, then try again.".into(),
+            Self::Wait(seconds) => {
+                let minutes = seconds.div_ceil(60);
+                format!("There were too many failed attempts. Please wait {minutes} minutes, then try again.").into()
+            }
+            Self::Stale(text) => text.into(),
         }
     }
 
     fn status(self) -> StatusCode {
         match self {
             Self::Wrong | Self::Stale(_) => StatusCode::FORBIDDEN,
-            Self::Wait => StatusCode::TOO_MANY_REQUESTS,
+            Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 }
@@ -82,8 +85,8 @@ pub(super) fn page(
         notice: notice.map(Notice::text),
     };
     let mut response = page::show(app, visitor, status, &template, finish);
-    if notice == Some(Notice::Wait) {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    if let Some(Notice::Wait(seconds)) = notice {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -136,7 +139,8 @@ pub(super) async fn log_in(
             again(&app, &visitor, link, &form.name, Notice::Wrong).await
         }
         Err(Error::Refused(refusal)) if refusal.code == Code::TooManyRequests => {
-            again(&app, &visitor, link, &form.name, Notice::Wait).await
+            let seconds = refusal.retry_after_seconds.unwrap_or_default();
+            again(&app, &visitor, link, &form.name, Notice::Wait(seconds)).await
         }
         Err(error) => page::failed(&app, &error),
     }

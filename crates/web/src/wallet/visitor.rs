@@ -5,14 +5,14 @@
 //! decided is in URLs, never in cookies, so several requests can be open side by side.
 
 use super::page;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use crate::edge::ClientAddress;
+use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use axum::response::Response;
 use bursar_app::config::Config;
 use bursar_app::login::{self, LoggedIn};
 use bursar_app::{App, Error};
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Longest cookie value that is looked at. Ours have 43 characters at most.
@@ -181,21 +181,8 @@ impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        // A private address is that of a proxy, behind which everybody is.
-        let public = peer.map(|peer| peer.0.ip()).filter(|address| bursar_app::net::is_public(*address));
-        Ok(Self(public.map(neighbourhood).unwrap_or_default()))
-    }
-}
-
-/// Whoever has one IPv6 address has the 2⁶⁴ next to it as well.
-fn neighbourhood(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
+        let address = parts.extensions.get::<ClientAddress>();
+        Ok(Self(address.map(|address| address.neighbourhood()).unwrap_or_default()))
     }
 }
 
@@ -248,16 +235,5 @@ mod tests {
         check(&["s=\"abc\""], None);
         check(&[&format!("s={}", "a".repeat(64))], Some(&"a".repeat(64)));
         check(&[&format!("s={}", "a".repeat(65))], None);
-    }
-
-    #[test]
-    fn attempts_are_counted_by_neighbourhood() {
-        fn check(address: &str, expected: &str) {
-            assert_eq!(neighbourhood(address.parse().unwrap()), expected);
-        }
-        check("192.0.2.7", "192.0.2.7");
-        check("::ffff:192.0.2.7", "192.0.2.7");
-        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");
-        check("2001:db8:1:2::", "2001:db8:1:2::/64");
     }
 }
