@@ -309,7 +309,7 @@ const LISTED: Listed<OutgoingPayment> = Listed {
 /// A page of a wallet address's outgoing payments, newest first, as far as the caller may see them.
 ///
 /// # Errors
-/// As [`Listed::page`] says.
+/// [`Code::InvalidResourceRequest`] for parameters that make no sense; [`Code::InsufficientGrant`].
 pub async fn list(app: &App, caller: Caller, query: ListQuery) -> Result<Page<Wire>, Error> {
     let base = app.config.resource_url();
     app.store
