@@ -12,7 +12,7 @@ use bursar_core::{Code, Id};
 use bursar_store::{LockKey, Tx, incoming_payment, wallet_address};
 use bursar_types::{
     Action, CreateIncomingPayment, IlpMethod, IncomingPayment as Wire, IncomingPaymentWithMethods, Metadata, Page,
-    PaymentMethod, PublicIncomingPayment, ResourceType,
+    PaymentMethod, PublicIncomingPayment, ResourceType, WalletAddressUrl,
 };
 
 const RESOURCE: ResourceType = ResourceType::IncomingPayment;
@@ -57,14 +57,17 @@ pub async fn create(
     let metadata = stored_metadata(ask.metadata)?;
     let memory = Memory::of(app, caller.client.to_string(), key, now);
     let base = app.config.resource_url();
+    // Payments of one wallet address are written one after the other, so that its list only grows at its end.
+    let lock = WalletAddressUrl::parse(&ask.wallet_address).map(|url| LockKey::named(url.as_str()));
     let made = app
         .store
-        .write(Vec::new(), move |tx| {
+        .write(lock.into_iter().collect(), move |tx| {
             let wallet = wallets::find(tx, &ask.wallet_address, unknown_wallet)?;
             access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
             if let Some(used) = memory.recall(tx)? {
                 return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
             }
+            let id = id.after(incoming_payment::newest(tx, &wallet.id)?.as_ref());
             let create = rule::Create {
                 id,
                 wallet_address: wallet.id,

@@ -75,7 +75,7 @@ pub async fn create(
     let metadata = stored_metadata(metadata)?;
     let (looked_up, spelled, wanted) = (caller.clone(), wallet.clone(), priced.clone());
     let locks = app.store.read(move |tx| locks(tx, &looked_up, &spelled, &wanted)).await?;
-    rates::with(app, now, |rates| {
+    rates::with(app, |rates| {
         let memory = Memory::of(app, caller.client.to_string(), key.clone(), now);
         let ask = Ask {
             id: app.new_id(now),
@@ -133,15 +133,19 @@ fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<O
     if let Some(used) = memory.recall(tx)? {
         return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
     }
+    // The payer's account is locked: nobody else pays from this wallet address at the same time.
+    let id = ask.id.after(outgoing_payment::newest(tx, &wallet.id)?.as_ref());
     let mut refused = None;
     for item in access::allowing(&caller.access, RESOURCE, Action::Create, &wallet.url) {
-        match decide(tx, caller, item, ask, &wallet) {
+        match decide(tx, caller, item, id, ask, &wallet) {
             Ok(decided) => {
                 let made = write(tx, decided, ask, &wallet)?;
                 let answer = serde_json::to_string(&made).map_err(|error| Error::Internal(error.to_string()))?;
-                memory.remember(tx, &ask.id, &answer)?;
+                memory.remember(tx, &id, &answer)?;
                 return Ok(made);
             }
+            // Another item may allow it once there are rates: that is not the end of it.
+            Err(Error::Refused(refusal)) if refusal.code == Code::RatesUnavailable => return Err(refusal.into()),
             Err(Error::Refused(refusal)) => refused = refused.or(Some(refusal)),
             Err(error) => return Err(error),
         }
@@ -160,6 +164,7 @@ fn decide(
     tx: &mut Tx<'_>,
     caller: &Caller,
     access: &GrantedAccess,
+    id: Id,
     ask: &Ask,
     wallet: &WalletAddress,
 ) -> Result<Decided, Error> {
@@ -169,7 +174,7 @@ fn decide(
     let route = route(tx, wallet, &receiver.wallet_address, &price, ask)?;
     let loaded = Loaded { access, spend: &spent, window, receiver: &receiver, route: &route };
     let create = rule::Create {
-        id: ask.id,
+        id,
         wallet_address: wallet.id,
         client: caller.client.clone(),
         quote,
@@ -194,7 +199,7 @@ fn write(
     ledger::transfer(tx, &plan.transfers, ask.now)?;
     incoming_payment::update(tx, &receiver, &plan.receiver)?;
     if let Some(quote) = &payment.quote {
-        quote::set_used(tx, quote, &ask.id)?;
+        quote::set_used(tx, quote, &payment.id)?;
     }
     let (debit, receive) = plan.spend.amounts(wallet.asset);
     Ok(OutgoingPaymentWithSpentAmounts {

@@ -33,7 +33,7 @@ pub async fn create(app: &App, caller: Caller, ask: CreateQuote, key: Option<Ide
         (None, None) => Fixed::Missing,
     };
     let now = app.clock.now();
-    rates::with(app, now, |rates| price(app, caller.clone(), &ask, fixed, key.clone(), rates, now)).await
+    rates::with(app, |rates| price(app, caller.clone(), &ask, fixed, key.clone(), rates, now)).await
 }
 
 async fn price(

@@ -5,12 +5,12 @@
 
 use crate::net::FetchError;
 use crate::{App, Clock, Error};
-use bursar_core::rate::Rates;
+use bursar_core::rate::{InvalidRate, Rates};
 use bursar_core::{Code, Refusal};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,7 +70,8 @@ pub struct RateCache {
 
 #[derive(Clone)]
 struct Told {
-    at: Timestamp,
+    /// On the clock that never goes back ([`Clock::wire_elapsed`]): rates that grow younger would never go stale.
+    at: Duration,
     rates: Arc<Rates>,
 }
 
@@ -80,16 +81,17 @@ impl RateCache {
         *self.asking.lock().await = None;
     }
 
-    fn younger_than(&self, age: SignedDuration, now: Timestamp) -> Option<Arc<Rates>> {
-        self.told.lock().as_ref().filter(|told| now.duration_since(told.at) < age).map(|told| told.rates.clone())
+    fn younger_than(&self, age: SignedDuration, now: Duration) -> Option<Arc<Rates>> {
+        let age = age.unsigned_abs();
+        self.told.lock().as_ref().filter(|told| now.saturating_sub(told.at) < age).map(|told| told.rates.clone())
     }
 }
 
 /// The rates that may be used now, without asking anybody; none if what the endpoint told is too old.
-pub(crate) fn known(app: &App, now: Timestamp) -> Option<Arc<Rates>> {
+pub(crate) fn known(app: &App) -> Option<Arc<Rates>> {
     match &app.config.rates {
         RateSource::Table(rates) => Some(rates.clone()),
-        RateSource::Endpoint(endpoint) => app.rates.younger_than(endpoint.stale, now),
+        RateSource::Endpoint(endpoint) => app.rates.younger_than(endpoint.stale, app.clock.wire_elapsed()),
     }
 }
 
@@ -106,13 +108,12 @@ pub(crate) fn unavailable() -> Refusal {
 /// Its own.
 pub(crate) async fn with<T, F: Future<Output = Result<T, Error>>>(
     app: &App,
-    now: Timestamp,
     attempt: impl Fn(Option<Arc<Rates>>) -> F,
 ) -> Result<T, Error> {
-    match attempt(known(app, now)).await {
+    match attempt(known(app)).await {
         Err(Error::Refused(refusal)) if refusal.code == Code::RatesUnavailable => {
-            refresh(app, now).await;
-            attempt(known(app, now)).await
+            refresh(app).await;
+            attempt(known(app)).await
         }
         done => done,
     }
@@ -122,21 +123,57 @@ pub(crate) async fn with<T, F: Future<Output = Result<T, Error>>>(
 #[derive(Deserialize)]
 struct Answer {
     base: String,
-    rates: BTreeMap<String, Box<RawValue>>,
+    rates: BTreeMap<String, Literal>,
+}
+
+/// A rate as it was written, once numbers stand in quotes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Literal {
+    Text(String),
+    Other(IgnoredAny),
+}
+
+/// Puts the numbers of a JSON text into quotes, so that they are read as they are written: a reader of numbers would
+/// make floats of them. What is no JSON before is none afterwards.
+fn quote_numbers(json: &[u8]) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(json.len() + json.len() / 4);
+    let (mut in_text, mut escaped, mut in_number) = (false, false, false);
+    for byte in json {
+        let is_number =
+            !in_text && matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.') || in_number && matches!(byte, b'e' | b'E');
+        if is_number != in_number {
+            quoted.push(b'"');
+            in_number = is_number;
+        }
+        quoted.push(*byte);
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ => {}
+        }
+    }
+    if in_number {
+        quoted.push(b'"');
+    }
+    quoted
 }
 
 /// Asks the endpoint, unless somebody has just done so. Its failure is logged, and leaves what it told before.
-async fn refresh(app: &App, now: Timestamp) {
+async fn refresh(app: &App) {
     let RateSource::Endpoint(endpoint) = &app.config.rates else { return };
     let mut failed = app.rates.asking.lock().await;
-    if app.rates.younger_than(endpoint.refresh, now).is_some()
+    if app.rates.younger_than(endpoint.refresh, app.clock.wire_elapsed()).is_some()
         || failed.is_some_and(|at| Clock::real_instant().duration_since(at) < FAILURE_REMEMBERED)
     {
         return;
     }
+    // Its age counts from the question: what is told may already be that old.
+    let at = app.clock.wire_elapsed();
     match ask(app, endpoint).await {
         Ok(rates) => {
-            *app.rates.told.lock() = Some(Told { at: now, rates: Arc::new(rates) });
+            *app.rates.told.lock() = Some(Told { at, rates: Arc::new(rates) });
             *failed = None;
         }
         Err(error) => {
@@ -150,17 +187,30 @@ async fn ask(app: &App, endpoint: &RateEndpoint) -> Result<Rates, FetchError> {
     let mut url = endpoint.url.clone();
     url.query_pairs_mut().append_pair("base", &endpoint.base);
     let body = app.net.get_configured(url.as_str()).await?;
-    let answer: Answer = serde_json::from_slice(&body)
-        .map_err(|_| FetchError::Unreadable(r#"the answer is not {"base":…,"rates":{…}}"#))?;
-    if answer.base != endpoint.base {
-        return Err(FetchError::Unreadable("the rates are told for another base"));
-    }
-    let table = answer.rates.iter().map(|(asset, literal)| (asset.as_str(), literal.get()));
-    let (rates, faults) = Rates::parse_json(&endpoint.base, table);
-    for fault in faults {
+    let rates = read(&body, &endpoint.base)?;
+    for fault in rates.1 {
         tracing::warn!("a rate from {} is left out: {fault}", endpoint.host());
     }
-    Ok(rates)
+    Ok(rates.0)
+}
+
+/// Reads what the endpoint answers; also what had to be left out.
+fn read(body: &[u8], base: &str) -> Result<(Rates, Vec<InvalidRate>), FetchError> {
+    let answer: Answer = serde_json::from_slice(&quote_numbers(body))
+        .map_err(|_| FetchError::Unreadable(r#"the answer is not {"base":…,"rates":{…}}"#))?;
+    if answer.base != base {
+        return Err(FetchError::Unreadable("the rates are told for another base"));
+    }
+    let table = answer.rates.iter().map(|(asset, literal)| match literal {
+        Literal::Text(text) => (asset.as_str(), text.as_str()),
+        Literal::Other(_) => (asset.as_str(), "no number"),
+    });
+    let usable = answer.rates.keys().filter(|asset| *asset != base).count();
+    let (rates, faults) = Rates::parse_json(base, table);
+    if usable <= faults.len() {
+        return Err(FetchError::Unreadable("none of the rates can be used"));
+    }
+    Ok((rates, faults))
 }
 
 /// Keeps rates fresh for as long as the program runs, so that payments find them there.
@@ -168,7 +218,57 @@ pub async fn keep_fresh(app: Arc<App>) {
     let RateSource::Endpoint(endpoint) = app.config.rates.clone() else { return };
     loop {
         let now = app.clock.now();
-        refresh(&app, now).await;
+        refresh(&app).await;
         app.clock.sleep_until(now.saturating_add(endpoint.refresh).unwrap_or(Timestamp::MAX)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_put_into_quotes() {
+        #[track_caller]
+        fn check(json: &str, expected: &str) {
+            assert_eq!(String::from_utf8(quote_numbers(json.as_bytes())).unwrap(), expected);
+        }
+        check(r#"{"a":0.92,"b":[1e-5,-3]}"#, r#"{"a":"0.92","b":["1e-5","-3"]}"#);
+        check(r#"{"a1":"2","b\"3":"x\\","c":4E+2}"#, r#"{"a1":"2","b\"3":"x\\","c":"4E+2"}"#);
+        check("true null e", "true null e");
+        check("5", "\"5\"");
+        check("", "");
+    }
+
+    #[test]
+    fn answers() {
+        #[track_caller]
+        fn check(json: &str, expected: Result<usize, &str>) {
+            match (read(json.as_bytes(), "USD"), expected) {
+                (Ok((_, faults)), Ok(odd)) => assert_eq!(faults.len(), odd, "{json}"),
+                (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{json}: {error}"),
+                (other, _) => panic!("{json}: {other:?} instead of {expected:?}"),
+            }
+        }
+        check(r#"{"base":"USD","rates":{"EUR":"0.92","JPY":149.50,"BTC":1.1e-5}}"#, Ok(0));
+        check(
+            r#"{"base":"USD","rates":{"USD":1,"EUR":0.123456789012345678,"X":null,"Y":[1],"Z":{"a":1}},"more":[1]}"#,
+            Ok(3),
+        );
+        check(r#"{"base":"USD","rates":{}}"#, Err("none of the rates"));
+        check(r#"{"base":"USD","rates":{"USD":1}}"#, Err("none of the rates"));
+        check(r#"{"base":"USD","rates":{"EUR":null,"CAD":-1}}"#, Err("none of the rates"));
+        check(r#"{"base":"EUR","rates":{"CAD":1}}"#, Err("another base"));
+        for broken in [
+            "",
+            "[]",
+            "{}",
+            "{\"base\":\"USD\"}",
+            r#"{"base":"USD","rates":[1]}"#,
+            r#"{"base":5,"rates":{"A":1}"#,
+            "1.2.3",
+        ] {
+            check(broken, Err("the answer is not"));
+        }
     }
 }

@@ -15,6 +15,18 @@ impl Id {
         Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().into_bytes())
     }
 
+    /// This id, or one like it that comes after `last`: so that ids ascend in the order in which things are written
+    /// down, whatever clocks and chance say.
+    pub fn after(self, last: Option<&Self>) -> Self {
+        let Some(last) = last.filter(|last| self <= **last) else { return self };
+        let mut milliseconds = [0; 8];
+        milliseconds[2..].copy_from_slice(&last.0[..6]);
+        let later = u64::from_be_bytes(milliseconds).saturating_add(1).to_be_bytes();
+        let mut bytes = self.0;
+        bytes[..6].copy_from_slice(&later[2..]);
+        Self(bytes)
+    }
+
     /// The id as stored.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)

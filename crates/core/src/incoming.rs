@@ -28,6 +28,8 @@ pub struct IncomingPayment {
     pub expires_at: Timestamp,
     /// When it was completed: by its client, or by reaching its amount.
     pub completed_at: Option<Timestamp>,
+    /// When it was noted that its time is over. Another node's clock may not be there yet.
+    pub expired_at: Option<Timestamp>,
 }
 
 /// What a client asks for.
@@ -81,13 +83,19 @@ pub fn create(ask: Create, lifetime_max: SignedDuration, now: Timestamp) -> Resu
         created_at: now,
         expires_at,
         completed_at: None,
+        expired_at: None,
     })
 }
 
 impl IncomingPayment {
     /// Whether it takes money.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.completed_at.is_none() && now < self.expires_at
+        self.completed_at.is_none() && !self.is_expired(now)
+    }
+
+    /// Whether its time is over.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expired_at.is_some() || now >= self.expires_at
     }
 
     /// What it still takes; `None` without a bound.
@@ -104,7 +112,7 @@ impl IncomingPayment {
         if self.completed_at.is_some() {
             return Err(Refusal::invalid_receiver("the incoming payment is completed"));
         }
-        if now >= self.expires_at {
+        if self.is_expired(now) {
             return Err(Refusal::invalid_receiver("the incoming payment has expired"));
         }
         Ok(())
@@ -140,7 +148,7 @@ impl IncomingPayment {
         if self.completed_at.is_some() {
             return Err(Refusal::new(Code::Conflict, "the incoming payment is completed already"));
         }
-        if now >= self.expires_at {
+        if self.is_expired(now) {
             return Err(Refusal::new(Code::Conflict, "the incoming payment has expired"));
         }
         Ok(Self { completed_at: Some(now), ..self.clone() })

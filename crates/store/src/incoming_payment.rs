@@ -14,7 +14,7 @@ macro_rules! select {
     ($which:literal) => {
         concat!(
             "SELECT id, wallet_address_id, client, asset_code, asset_scale, incoming, received, metadata, created_at,
-                 expires_at, completed_at
+                 expires_at, completed_at, expired_at
              FROM incoming_payment ",
             $which
         )
@@ -52,6 +52,18 @@ pub fn insert(tx: &mut Tx<'_>, payment: &IncomingPayment) -> Result<(), Error> {
 /// When the database fails.
 pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<IncomingPayment>, Error> {
     tx.one(select!("WHERE id = $1"), &[id.into()], read)
+}
+
+/// The newest incoming payment of a wallet address: what the next one must come after.
+///
+/// # Errors
+/// When the database fails.
+pub fn newest(tx: &mut Tx<'_>, wallet_address: &Id) -> Result<Option<Id>, Error> {
+    tx.one(
+        "SELECT id FROM incoming_payment WHERE wallet_address_id = $1 ORDER BY id DESC LIMIT 1",
+        &[wallet_address.into()],
+        |row| row.id(0),
+    )
 }
 
 const LIST: Statements = Statements {
@@ -113,5 +125,6 @@ fn read(row: &Row<'_>) -> Result<IncomingPayment, Error> {
         created_at: row.instant(8)?,
         expires_at: row.instant(9)?,
         completed_at: row.opt_instant(10)?,
+        expired_at: row.opt_instant(11)?,
     })
 }

@@ -67,6 +67,18 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<OutgoingPayment>, Error>
     tx.one(select!("WHERE id = $1"), &[id.into()], read)
 }
 
+/// The newest outgoing payment of a wallet address: what the next one must come after.
+///
+/// # Errors
+/// When the database fails.
+pub fn newest(tx: &mut Tx<'_>, wallet_address: &Id) -> Result<Option<Id>, Error> {
+    tx.one(
+        "SELECT id FROM outgoing_payment WHERE wallet_address_id = $1 ORDER BY id DESC LIMIT 1",
+        &[wallet_address.into()],
+        |row| row.id(0),
+    )
+}
+
 const LIST: Statements = Statements {
     all_older: select!("WHERE wallet_address_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"),
     all_newer: select!("WHERE wallet_address_id = $1 AND id > $2 ORDER BY id LIMIT $3"),

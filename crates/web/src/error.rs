@@ -1,6 +1,6 @@
 //! The one mapping from refusals and failures to statuses and bodies.
 
-use axum::Json;
+use crate::json::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bursar_app::refusals::Code;

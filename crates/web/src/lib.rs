@@ -7,6 +7,7 @@
 mod auth;
 mod edge;
 pub mod error;
+mod json;
 mod request;
 mod resource;
 mod sandbox;

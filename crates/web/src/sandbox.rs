@@ -1,11 +1,12 @@
 //! The sandbox API, for app developers' own automated tests. See `docs/sandbox.md`.
 
 use crate::error::WebError;
+use crate::json::Json;
 use crate::request::{Named, Raw};
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use bursar_app::accounts::{self, AccountView, NewAccount};
 use bursar_app::refusals::Code;
 use bursar_app::sandbox::{self, Decision, Move};

@@ -59,6 +59,17 @@ mod tests {
         check::<ContinueRequest>("{}", true);
     }
 
+    /// Some crates turn on a feature of the JSON reader by which a member of this name holds a text that is read as
+    /// JSON again, with a fresh bound on its depth: 36 KB of it end the program. Nothing here may turn it on.
+    #[test]
+    fn no_member_name_is_special() {
+        for name in ["$serde_json::private::RawValue", "$serde_json::private::Number"] {
+            let body = format!(r#"{{"{name}":"1"}}"#);
+            let value: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(value[name], "1", "{value}");
+        }
+    }
+
     #[test]
     fn grant_requests() {
         let body = |client: &str, access: &str, interact: &str| {

@@ -1,8 +1,8 @@
 //! The wallet address server: documents and key sets.
 
 use crate::error::WebError;
+use crate::json::Json;
 use crate::wallet;
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};

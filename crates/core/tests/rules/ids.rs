@@ -86,3 +86,22 @@ proptest! {
         prop_assert_eq!(one.to_string().as_bytes()[14], b'7');
     }
 }
+
+#[test]
+fn an_id_can_be_made_to_come_after_another() {
+    #[track_caller]
+    fn check(id: &str, last: Option<&str>, expected: &str) {
+        let read = |text: &str| text.parse::<Id>().expect("an id");
+        let last = last.map(read);
+        let after = read(id).after(last.as_ref());
+        assert_eq!(after.to_string(), expected);
+        assert!(last.is_none_or(|last| after > last));
+    }
+    let (low, high) = ("0198f2a1-c0de-7abc-8def-000000000001", "0198f2a1-c0de-7abc-8def-000000000002");
+    check(low, None, low);
+    check(high, Some(low), high);
+    // Of the same millisecond, or of a later one: one millisecond after it, and still its own chance.
+    check(low, Some(high), "0198f2a1-c0df-7abc-8def-000000000001");
+    check(low, Some(low), "0198f2a1-c0df-7abc-8def-000000000001");
+    check(low, Some("0198f2a1-ffff-7fff-bfff-ffffffffffff"), "0198f2a2-0000-7abc-8def-000000000001");
+}

@@ -36,6 +36,7 @@ fn what_is_asked_for_is_created() {
         created_at: start(),
         expires_at: seconds(60),
         completed_at: None,
+        expired_at: None,
     };
     assert_eq!(created, Ok(expected));
 }

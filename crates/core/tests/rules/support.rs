@@ -77,6 +77,7 @@ pub fn incoming_payment(asset: Asset, received: u64, incoming: Option<u64>) -> I
         created_at: start(),
         expires_at: seconds(86_400),
         completed_at: None,
+        expired_at: None,
     }
 }
 

@@ -32,6 +32,14 @@ impl LockKey {
         Self(i64::from_be_bytes(tail))
     }
 
+    /// The key of something that has a name and no id yet.
+    pub fn named(name: &str) -> Self {
+        let hash = bursar_core::TokenHash::of(name);
+        let mut head = [0; 8];
+        head.copy_from_slice(&hash.as_bytes()[..8]);
+        Self(i64::from_be_bytes(head))
+    }
+
     pub(crate) fn number(&self) -> i64 {
         self.0
     }

@@ -132,6 +132,7 @@ pub fn incoming(number: u64, person: u64, asset_text: &str, most: Option<u64>) -
         created_at: now(),
         expires_at: seconds(86_400),
         completed_at: None,
+        expired_at: None,
     }
 }
 

@@ -108,7 +108,7 @@ pub fn incoming_payments_expire_once(db: &Database) {
     assert_eq!(db.number("SELECT COUNT(*) FROM incoming_payment WHERE expired_at IS NOT NULL"), 2);
     // It reads as before, and nothing comes in any more, whatever the caller decided.
     let stored = db.read(|tx| incoming_payment::by_id(tx, &id(INCOMING + 1))).expect("it stays readable");
-    assert_eq!((stored.received, stored.completed_at), (0, None));
+    assert_eq!((stored.received, stored.completed_at, stored.expired_at), (0, None, Some(seconds(3))));
     let after = IncomingPayment { received: 5, ..stored.clone() };
     let late = db.try_write(move |tx| incoming_payment::update(tx, &stored, &after));
     assert_eq!(late, Err(Error::Guard("the incoming payment has changed")));

@@ -215,3 +215,60 @@ async fn outgoing_payments_are_listed_alike() {
     let incoming = app.incoming_grant(provider, &wallet).await;
     app.get(&list(""), Some(&incoming.token)).await.refused(403, "insufficient_grant", "Insufficient Grant");
 }
+
+/// Whoever follows a list by its newest cursor misses nothing, however many write at once and on whatever node.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_sees_every_payment() {
+    const WRITERS: usize = 8;
+    const EACH: usize = 12;
+    for engine in Engine::BOTH {
+        let scene = Scene::start(engine).await;
+        let grant = scene.app.incoming_grant(&scene.provider, &scene.carol).await;
+        let first = scene.make(&scene.app, &grant).await;
+        let Scene { world, provider, carol, .. } = scene;
+        let mut nodes = vec![provider];
+        if engine == Engine::Server {
+            nodes.push(world.second_node(&nodes[0]).await);
+        }
+        let mut writers = tokio::task::JoinSet::new();
+        for number in 0..WRITERS {
+            let (app, token, carol) = (nodes[number % nodes.len()].app.clone(), grant.token.clone(), carol.clone());
+            writers.spawn(async move {
+                for _ in 0..EACH {
+                    let caller = bursar_app::callers::find(&app, &token).await.expect("a caller");
+                    let ask = serde_json::from_value(json!({ "walletAddress": carol })).expect("a request");
+                    bursar_app::incoming::create(&app, caller, ask, None).await.expect("a payment");
+                }
+            });
+        }
+        let id_of = |url: &str| url.rsplit_once('/').expect("an id").1.to_owned();
+        let (mut cursor, mut seen, mut done) = (id_of(&first), Vec::new(), false);
+        loop {
+            let caller = bursar_app::callers::find(&nodes[0].app, &grant.token).await.expect("a caller");
+            let query = bursar_app::lists::ListQuery {
+                wallet_address: Some(carol.clone()),
+                last: Some("5".to_owned()),
+                cursor: Some(cursor.clone()),
+                ..Default::default()
+            };
+            let page = bursar_app::incoming::list(&nodes[0].app, caller, query).await.expect("a page");
+            seen.extend(page.result.iter().rev().map(|payment| payment.id.clone()));
+            match page.pagination.start_cursor {
+                Some(newest) => cursor = newest,
+                // One more look once everybody has written.
+                None if done => break,
+                None if writers.is_empty() => done = true,
+                None => {
+                    if let Some(written) = writers.try_join_next() {
+                        written.expect("no panic");
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        assert_eq!(seen.len(), WRITERS * EACH);
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), WRITERS * EACH, "each of them once");
+    }
+}

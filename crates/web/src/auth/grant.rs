@@ -1,8 +1,8 @@
 //! `POST /auth`: grant requests.
 
 use crate::error::WebError;
+use crate::json::Json;
 use crate::request::{AUTH, Raw};
-use axum::Json;
 use axum::extract::State;
 use bursar_app::keys::KnownClient;
 use bursar_app::refusals::Code;

@@ -1,8 +1,8 @@
 //! `POST` and `DELETE /auth/token/{id}`.
 
 use crate::error::WebError;
+use crate::json::Json;
 use crate::request::{AUTH, Named, Raw};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use bursar_app::refusals::Code;

@@ -1,12 +1,13 @@
 //! The resource server: incoming payments, quotes, outgoing payments.
 
 use crate::error::WebError;
+use crate::json::Json;
 use crate::request::{Named, Raw};
+use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use bursar_app::lists::ListQuery;
 use bursar_app::refusals::Code;
 use bursar_app::{App, Error, incoming, outgoing, quotes};
