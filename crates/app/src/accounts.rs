@@ -82,9 +82,17 @@ pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
     };
     let (issuer, exchange, funding) = (app.new_id(now), app.new_id(now), app.new_id(now));
     let view = view(&new.name, &wallet, new.balance)?;
+    let app_url = app.config.public_url.clone();
+    // Addresses with the same first part are made one after the other.
+    let family = wallet.url[app_url.len()..].split('/').nth(1).unwrap_or_default();
+    let locks = vec![LockKey::of(&wallet.account), LockKey::named(family)];
     let created = app
         .store
-        .write(vec![LockKey::of(&wallet.account)], move |tx| {
+        .write(locks, move |tx| {
+            // People would take what is below an address for its owner's.
+            if wallet_address::is_below_another(tx, &wallet.url, &app_url)? {
+                return Err(Error::refused(Code::Conflict, "walletAddress: somebody else has an address above it"));
+            }
             account_holder::insert(tx, &holder)?;
             ledger::open_account(tx, &wallet.account, AccountKind::Holder, wallet.asset, now)?;
             wallet_address::insert(tx, &wallet)?;
@@ -211,8 +219,8 @@ fn own_address(app: &App, spelled: &str) -> Result<String, Error> {
              a letter or digit, and does not begin with a word that the server needs for itself",
         ));
     }
-    if matches!(parts.last(), Some(&"jwks.json" | &"did.json")) {
-        return Err(unusable("it must not end like a key set or a DID document"));
+    if parts.iter().any(|part| matches!(*part, "jwks.json" | "did.json")) {
+        return Err(unusable("no part of it can be called like a key set or a DID document"));
     }
     Ok(own)
 }

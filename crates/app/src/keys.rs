@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const FRESH: Duration = Duration::from_secs(60);
 /// How long it is believed while that server cannot be reached.
 const STALE_MAX: Duration = Duration::from_secs(3600);
-/// How long a server that could not be reached is not asked again.
+/// How long a server that could not be reached, or that has no such key set, is not asked again.
 const FAILURE_REMEMBERED: Duration = Duration::from_secs(2);
 const SETS_MAX: usize = 2048;
 /// When a client whose keys cannot be read shall try again.
@@ -26,7 +26,7 @@ const KEYS_RETRY_SECONDS: u32 = 5;
 #[derive(Default)]
 pub struct RemoteKeys {
     sets: Mutex<HashMap<String, (Instant, KeySet)>>,
-    failures: Mutex<HashMap<String, Instant>>,
+    failures: Mutex<HashMap<String, (Instant, FetchError)>>,
 }
 
 impl RemoteKeys {
@@ -101,12 +101,23 @@ pub async fn client_at(app: &App, address: &str, kid: &str) -> Result<KnownClien
         NoSet::Gone(error) => rejected(format!("the keys of {url} could not be read: {error}")),
     })?;
     let x = set.iter().find(|(name, _)| name == kid).map(|(_, x)| *x).ok_or_else(no_key)?;
-    let document = app.net.get_json::<WalletAddress>(url.as_str()).await;
-    let name = document
-        .ok()
-        .and_then(|document| document.public_name)
-        .map(|name| name.chars().filter(|c| !c.is_control()).take(100).collect());
-    Ok(KnownClient { id: ClientId::WalletAddress(url.to_string()), name, key: BoundKey { kid: kid.to_owned(), x } })
+    Ok(KnownClient {
+        id: ClientId::WalletAddress(url.to_string()),
+        name: None,
+        key: BoundKey { kid: kid.to_owned(), x },
+    })
+}
+
+/// The client with its public name, which for a client of another server is asked for there: after its signature was
+/// verified, so that nobody else makes us ask.
+pub async fn with_name(app: &App, client: KnownClient) -> KnownClient {
+    let url = match &client.id {
+        ClientId::WalletAddress(url) if !is_local(app, url) => url,
+        _ => return client,
+    };
+    let document = app.net.get_json::<WalletAddress>(url).await.ok();
+    let name = document.and_then(|document| document.public_name);
+    KnownClient { name: name.map(|name| name.chars().filter(|c| !c.is_control()).take(100).collect()), ..client }
 }
 
 /// Reads a client that is only a key (directed identity).
@@ -174,9 +185,11 @@ async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, NoSet> 
     {
         return Ok(set.clone());
     }
-    let failed_lately = app.keys.failures.lock().get(url).is_some_and(|at| age(*at) < FAILURE_REMEMBERED);
-    let asked =
-        if failed_lately { Err(FetchError::Unreachable) } else { app.net.get_json(&format!("{url}/jwks.json")).await };
+    let failed_lately = app.keys.failures.lock().get(url).filter(|(at, _)| age(*at) < FAILURE_REMEMBERED).cloned();
+    let asked = match failed_lately {
+        Some((_, error)) => Err(error),
+        None => app.net.get_json(&format!("{url}/jwks.json")).await,
+    };
     // Keys of other kinds, or broken ones, are passed over: they are not what signs here.
     match asked as Result<JwkSet, FetchError> {
         Ok(document) => {
@@ -191,21 +204,22 @@ async fn remote_set(app: &App, url: &str, fresh: bool) -> Result<KeySet, NoSet> 
             }
             Ok(set)
         }
-        // A server that cannot be reached for a while does not revoke its clients' keys.
-        Err(error) if error.may_pass() => {
+        Err(error) => {
             let mut failures = app.keys.failures.lock();
-            failures.retain(|_, at| age(*at) < FAILURE_REMEMBERED);
+            failures.retain(|_, (at, _)| age(*at) < FAILURE_REMEMBERED);
             if failures.len() < SETS_MAX {
-                failures.entry(url.to_owned()).or_insert_with(Clock::real_instant);
+                failures.entry(url.to_owned()).or_insert_with(|| (Clock::real_instant(), error.clone()));
             }
+            drop(failures);
+            if !error.may_pass() {
+                app.keys.sets.lock().remove(url);
+                return Err(NoSet::Gone(error));
+            }
+            // A server that cannot be reached for a while does not revoke its clients' keys.
             match cached {
                 Some((at, set)) if !fresh && age(at) < STALE_MAX => Ok(set),
                 _ => Err(NoSet::Unknown(error)),
             }
-        }
-        Err(error) => {
-            app.keys.sets.lock().remove(url);
-            Err(NoSet::Gone(error))
         }
     }
 }

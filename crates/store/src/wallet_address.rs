@@ -82,6 +82,21 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<WalletAddress>, Error> {
     )
 }
 
+/// Whether there is a wallet address above this URL, of the server at `origin`.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_below_another(tx: &mut Tx<'_>, url: &str, origin: &str) -> Result<bool, Error> {
+    let mut above = url;
+    while let Some((parent, _)) = above.rsplit_once('/').filter(|(parent, _)| parent.len() > origin.len()) {
+        if by_url(tx, parent)?.is_some() {
+            return Ok(true);
+        }
+        above = parent;
+    }
+    Ok(false)
+}
+
 /// The first wallet address of the account holder of this name.
 ///
 /// # Errors

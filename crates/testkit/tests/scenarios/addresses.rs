@@ -114,6 +114,12 @@ async fn addresses_of_ones_choice() {
     assert_eq!(make("dave", json!(url)).await.expect(201)["walletAddress"], json!(url));
     assert_eq!(get(&app, &format!("{url}/jwks.json"), "").await.expect(200), json!({ "keys": [] }));
     make("eve", json!(url)).await.refused(409, "conflict", "*");
+    // Below it is nobody else, also not far away; beside it there may be.
+    for neighbour in [format!("{url}/shop"), format!("{url}/a/b")] {
+        make("eve", json!(neighbour)).await.refused(409, "conflict", "*");
+    }
+    make("eve", json!(format!("{url}s"))).await.expect(201);
+    make("people2", Value::Null).await.expect(201);
     let shown = app.send("GET", &format!("{}/sandbox/accounts/dave", provider.url()), HeaderMap::new(), None).await;
     assert_eq!(shown.expect(200)["walletAddress"], json!(url));
     let path = |path: &str| json!(format!("{}{path}", provider.url()));
@@ -123,6 +129,8 @@ async fn addresses_of_ones_choice() {
         path("/sandbox/x"),
         path("/a//b"),
         path("/a/jwks.json"),
+        path("/a/jwks.json/b"),
+        path("/did.json/b"),
         path("/did.json"),
         path("/a/b/c/d/e"),
         path("/-a"),

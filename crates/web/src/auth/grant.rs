@@ -42,5 +42,5 @@ async fn identify(
     let key = PublicKey::from_bytes(&client.key.x)
         .map_err(|error| Error::refused(Code::ClientRejected, error.to_string()))?;
     raw.verify(app, signature, &key, AUTH).await?;
-    Ok(client)
+    Ok(keys::with_name(app, client).await)
 }

@@ -181,21 +181,30 @@ async fn whoever_takes_no_answer_is_left() {
 async fn so_many_connections_and_no_more() {
     let open = Arc::new(AtomicUsize::new(0));
     let counted = open.clone();
-    let router = echo().route("/count", get(move || async move { counted.fetch_add(1, Ordering::SeqCst).to_string() }));
+    let (router, begun, go_on) = slow();
+    let router = router.route("/count", get(move || async move { counted.fetch_add(1, Ordering::SeqCst).to_string() }));
     let running = Running::start(router, Limits { connections_max: 2, ..patient() }).await;
     let (mut first, mut second) = (running.connect().await, running.connect().await);
     for connection in [&mut first, &mut second] {
-        connection.write_all(GET).await.unwrap();
-        read_until(connection, "hello").await;
+        connection.write_all(SLOW).await.unwrap();
+        begun.notified().await;
     }
-    // The third waits until one of the others is closed.
+    // Nobody is idle: the third waits until one of the others is answered and closed.
     let mut third = running.connect().await;
     third.write_all(b"GET /count HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    second.write_all(GET).await.unwrap();
-    read_until(&mut second, "hello").await;
+    let waiting = tokio::select! {
+        biased;
+        _ = third.readable() => false,
+        () = async { for _ in 0..100 { tokio::task::yield_now().await } } => true,
+    };
+    assert!(waiting);
     assert_eq!(open.load(Ordering::SeqCst), 0);
-    drop(first);
+    go_on.notify_one();
     read_until(&mut third, "\r\n\r\n0").await;
+    go_on.notify_one();
+    for mut connection in [first, second] {
+        assert!(read_all(&mut connection).await.ends_with("done"));
+    }
 }
 
 /// A route that says when it has begun, and goes on when it is told to.
@@ -238,4 +247,24 @@ async fn stopping_does_not_wait_forever() {
     begun.notified().await;
     running.stop.send(()).unwrap();
     assert!(!running.server.await.unwrap());
+}
+
+#[tokio::test]
+async fn idle_connections_make_room() {
+    let limits = Limits { connections_max: 3, ..patient() };
+    let running = Running::start(echo(), limits).await;
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        let mut connection = running.connect().await;
+        connection.write_all(GET).await.unwrap();
+        read_until(&mut connection, "hello").await;
+        idle.push(connection);
+    }
+    // All places are taken by those who say nothing more.
+    let mut next = running.connect().await;
+    next.write_all(GET).await.unwrap();
+    read_until(&mut next, "hello").await;
+    for mut connection in idle {
+        assert_eq!(read_all(&mut connection).await, "");
+    }
 }
