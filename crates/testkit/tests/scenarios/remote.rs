@@ -62,3 +62,35 @@ async fn receivers_elsewhere_cannot_be_paid_by_their_id() {
     app.pay(&here, &grant.token, &wallet, &foreign, cad(1)).await.refused(400, "invalid_receiver", "invalid receiver");
     assert_eq!(here.balance("carol").await, 0);
 }
+
+/// However many signatures a request carries, none of which is good, another server is asked once.
+#[tokio::test]
+async fn strangers_do_not_make_us_ask_again_and_again() {
+    use axum::http::{StatusCode, Uri};
+    use std::sync::{Arc, Mutex};
+    for is_there in [false, true] {
+        let world = World::new();
+        let here = world.provider(Engine::Embedded).await;
+        let mut app = here.client("app", &world.clock).await;
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let noted = asked.clone();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        app.address = format!("http://localhost:{}/app", listener.local_addr().expect("an address").port());
+        let router = axum::Router::new().fallback(move |uri: Uri| async move {
+            noted.lock().expect("no panic").push(uri.path().to_owned());
+            let json = [("content-type", "application/json")];
+            if is_there { Ok((json, r#"{"keys":[]}"#)) } else { Err(StatusCode::NOT_FOUND) }
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let body = json!({ "client": app.address, "access_token": { "access": [{ "type": "quote", "actions": ["create"] }] } });
+        let (url, body) = (here.app.config.auth_url(), body.to_string().into_bytes());
+        let mut headers = app.signed("POST", &url, None, Some(&body));
+        for name in ["signature", "signature-input"] {
+            let one = headers[name].to_str().expect("text").to_owned();
+            let many = (1..=6).map(|n| one.replace("sig1=", &format!("sig{n}=")).replace("key-1", &format!("key-{n}")));
+            headers.insert(name, many.collect::<Vec<_>>().join(", ").parse().expect("a header"));
+        }
+        app.send("POST", &url, headers, Some(body)).await.refused(400, "invalid_client", "*");
+        assert_eq!(*asked.lock().expect("no panic"), ["/app/jwks.json"], "the set once, the name of nobody");
+    }
+}
