@@ -2,6 +2,7 @@
 
 use crate::{App, Error};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
+use bursar_core::access::ClientId;
 use bursar_core::ledger::{AccountKind, Transfer, TransferKind};
 use bursar_core::{Code, Id};
 use bursar_httpsig::PublicKey;
@@ -270,12 +271,19 @@ pub async fn add_key(app: &App, name: &str, kid: &str, key: &PublicKey) -> Resul
 pub async fn revoke_key(app: &App, name: &str, kid: &str) -> Result<(), Error> {
     let (owner, kid) = (name.to_owned(), kid.to_owned());
     let now = app.clock.now();
-    app.store
+    let url = app
+        .store
         .write(Vec::new(), move |tx| {
             let wallet = find(tx, &owner)?;
-            if wallet_address::revoke_key(tx, &wallet.id, &kid, now)? { Ok(()) } else { Err(Error::not_found("key")) }
+            if wallet_address::revoke_key(tx, &wallet.id, &kid, now)? {
+                Ok(wallet.url)
+            } else {
+                Err(Error::not_found("key"))
+            }
         })
-        .await
+        .await?;
+    app.callers.forget(|caller| matches!(&caller.client, ClientId::WalletAddress(client) if *client == url));
+    Ok(())
 }
 
 async fn hash_password(app: &App, password: String) -> Result<String, Error> {

@@ -2,12 +2,15 @@
 
 use crate::{App, Error, keys};
 use bursar_core::access::{ClientId, GrantedAccess};
-use bursar_core::grant::{BoundKey, State};
+use bursar_core::grant::{BoundKey, Grant, State};
 use bursar_core::{Code, Id, Refusal, TokenHash};
 use bursar_httpsig::PublicKey;
-use bursar_store::{grant, nonce, token};
+use bursar_store::{Tx, grant, nonce, token};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The bearer of a valid access token. Its signature is checked next, with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +23,20 @@ pub struct Caller {
     pub key: BoundKey,
     /// What the token allows.
     pub access: Vec<GrantedAccess>,
+    /// The key, ready for verifying.
+    pub public_key: PublicKey,
 }
 
-/// Finds the grant behind an access token.
+/// Finds the grant behind an access token, and its key, unless its owner has revoked that.
 ///
 /// # Errors
-/// [`Code::TokenUnknown`], [`Code::TokenInactive`].
-pub async fn find(app: &App, value: &str) -> Result<Caller, Error> {
+/// [`Code::TokenUnknown`], [`Code::TokenInactive`], [`Code::SignatureInvalid`].
+pub async fn find(app: &App, value: &str) -> Result<Arc<Caller>, Error> {
     let (hash, now) = (TokenHash::of(value), app.clock.now());
+    if let Some(caller) = app.callers.get(&hash, now) {
+        return Ok(caller);
+    }
+    let reading = app.callers.begin();
     let found = app
         .store
         .read(move |tx| {
@@ -39,7 +48,11 @@ pub async fn find(app: &App, value: &str) -> Result<Caller, Error> {
     if !token.is_usable(now) || !matches!(grant.state, State::Issued { .. }) {
         return Err(Error::refused(Code::TokenInactive, "Inactive Token"));
     }
-    Ok(Caller { grant: grant.id, client: grant.client, key: grant.key, access: grant.access })
+    let public_key = keys::require_current(app, &grant.client, &grant.key, signature_refusal).await?;
+    let Grant { id, client, key, access, .. } = grant;
+    let caller = Arc::new(Caller { grant: id, client, key, access, public_key });
+    app.callers.keep(reading, hash, caller.clone(), token.expires_at);
+    Ok(caller)
 }
 
 /// The refusal of a signature at the resource server; deployed clients match how its description begins.
@@ -52,27 +65,90 @@ pub fn client_refusal(reason: String) -> Refusal {
     Refusal::new(Code::ClientRejected, reason)
 }
 
-impl Caller {
-    /// The public key that must have signed, unless its owner has revoked it.
-    ///
-    /// # Errors
-    /// [`Code::SignatureInvalid`].
-    pub async fn public_key(&self, app: &App) -> Result<PublicKey, Error> {
-        keys::require_current(app, &self.client, &self.key, signature_refusal).await
-    }
+/// What the signature of a nonce was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// Something that changes nothing: accepted once on this node, as long as it has room to remember that.
+    Harmless,
+    /// Anything else: accepted once on every node, also after a restart.
+    Harmful,
 }
 
 /// Accepts a signature's nonce once.
 ///
 /// # Errors
 /// The refusal that `refusal` makes, when the nonce was used before.
-pub async fn use_nonce(app: &App, key: &[u8; 32], value: &str, refusal: fn(String) -> Refusal) -> Result<(), Error> {
+pub async fn use_nonce(
+    app: &App,
+    key: &[u8; 32],
+    value: &str,
+    replay: Replay,
+    refusal: fn(String) -> Refusal,
+) -> Result<(), Error> {
     let hash: [u8; 32] = Sha256::new().chain_update(key).chain_update(value.as_bytes()).finalize().into();
     let policy = app.config.signatures;
     let lifetime = i64::from(policy.max_age_seconds) + i64::from(policy.max_skew_seconds) + 1;
-    let expires_at = Timestamp::from_second(app.clock.wire_seconds().saturating_add(lifetime))
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    let new =
-        app.store.write(Vec::new(), move |tx| nonce::use_once(tx, &hash, expires_at).map_err(Error::from)).await?;
-    if new { Ok(()) } else { Err(refusal("the signature's nonce was used before".to_owned()).into()) }
+    let now = app.clock.wire_seconds();
+    let expires_at = now.saturating_add(lifetime);
+    let remembered = match replay {
+        Replay::Harmless => app.nonces.use_once(hash, now, expires_at),
+        Replay::Harmful => None,
+    };
+    let is_new = match remembered {
+        Some(is_new) => is_new,
+        None => {
+            let expires_at = Timestamp::from_second(expires_at).map_err(|error| Error::Internal(error.to_string()))?;
+            let work = move |tx: &mut Tx<'_>| nonce::use_once(tx, &hash, expires_at).map_err(Error::from);
+            app.store.write(Vec::new(), work).await?
+        }
+    };
+    if is_new { Ok(()) } else { Err(refusal("the signature's nonce was used before".to_owned()).into()) }
+}
+
+/// Nonces of requests that change nothing, in memory: a row on disk for each would cost more than the request.
+#[derive(Default)]
+pub struct ReadNonces {
+    /// When they may be forgotten, in seconds since 1970.
+    used: Mutex<HashMap<[u8; 32], i64>>,
+}
+
+/// Most nonces that are remembered in memory, about 8 MiB.
+const READ_NONCES_MAX: usize = 100_000;
+
+impl ReadNonces {
+    /// Whether the nonce is new; none when there is no room to remember it.
+    fn use_once(&self, hash: [u8; 32], now: i64, expires_at: i64) -> Option<bool> {
+        let mut used = self.used.lock();
+        if used.contains_key(&hash) {
+            return Some(false);
+        }
+        if used.len() >= READ_NONCES_MAX {
+            used.retain(|_, expires_at| *expires_at > now);
+        }
+        if used.len() >= READ_NONCES_MAX {
+            return None;
+        }
+        used.insert(hash, expires_at);
+        Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_of_reads_are_new_once_and_bounded() {
+        let nonces = ReadNonces::default();
+        let hash = |number: usize| <[u8; 32]>::from(Sha256::digest(number.to_be_bytes()));
+        assert_eq!(nonces.use_once(hash(0), 100, 200), Some(true));
+        assert_eq!(nonces.use_once(hash(0), 150, 250), Some(false));
+        for number in 1..READ_NONCES_MAX {
+            assert_eq!(nonces.use_once(hash(number), 150, 250), Some(true));
+        }
+        // There is room again for those that could no longer be used anyway.
+        assert_eq!(nonces.use_once(hash(READ_NONCES_MAX), 200, 300), Some(true));
+        assert_eq!(nonces.use_once(hash(READ_NONCES_MAX + 1), 200, 300), None);
+        assert_eq!(nonces.use_once(hash(1), 200, 300), Some(false));
+    }
 }

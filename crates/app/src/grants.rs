@@ -204,7 +204,9 @@ pub async fn cancel(app: &App, id: Id) -> Result<(), Error> {
             grant::set_state(tx, &id, grant.state, State::Ended { holder, at: now })?;
             token::revoke_all(tx, &id, now).map_err(Error::from)
         })
-        .await
+        .await?;
+    app.callers.forget(|caller| caller.grant == id);
+    Ok(())
 }
 
 /// The key a grant is bound to, unless its owner has revoked it.

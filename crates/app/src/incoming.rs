@@ -14,6 +14,7 @@ use bursar_types::{
     Action, CreateIncomingPayment, IlpMethod, IncomingPayment as Wire, IncomingPaymentWithMethods, Metadata, Page,
     PaymentMethod, PublicIncomingPayment, ResourceType, WalletAddressUrl,
 };
+use std::sync::Arc;
 
 const RESOURCE: ResourceType = ResourceType::IncomingPayment;
 /// Longest metadata, as JSON text.
@@ -48,7 +49,7 @@ pub(crate) fn unknown_wallet(reason: String) -> Error {
 /// [`Code::InsufficientGrant`], and what [`rule::create`] refuses.
 pub async fn create(
     app: &App,
-    caller: Caller,
+    caller: Arc<Caller>,
     ask: CreateIncomingPayment,
     key: Option<IdempotencyKey>,
 ) -> Result<IncomingPaymentWithMethods, Error> {
@@ -134,7 +135,7 @@ pub async fn get_public(app: &App, id: &str) -> Result<PublicIncomingPayment, Er
 ///
 /// # Errors
 /// [`Code::InsufficientGrant`]; not found, also when it is another client's and the caller only reads its own.
-pub async fn get(app: &App, caller: Caller, id: &str) -> Result<IncomingPaymentWithMethods, Error> {
+pub async fn get(app: &App, caller: Arc<Caller>, id: &str) -> Result<IncomingPaymentWithMethods, Error> {
     let missing = || Error::not_found("incoming payment");
     let id: Id = id.parse().map_err(|_| missing())?;
     let now = app.clock.now();
@@ -163,7 +164,7 @@ const LISTED: Listed<IncomingPayment> = Listed {
 ///
 /// # Errors
 /// [`Code::InvalidResourceRequest`] for parameters that make no sense; [`Code::InsufficientGrant`].
-pub async fn list(app: &App, caller: Caller, query: ListQuery) -> Result<Page<Wire>, Error> {
+pub async fn list(app: &App, caller: Arc<Caller>, query: ListQuery) -> Result<Page<Wire>, Error> {
     let base = app.config.resource_url();
     app.store
         .read(move |tx| LISTED.page(tx, &caller, &query, |payment, wallet| wire(&base, payment, wallet.url.clone())))
@@ -181,7 +182,7 @@ fn load(tx: &mut Tx<'_>, id: &Id) -> Result<(IncomingPayment, String), Error> {
 ///
 /// # Errors
 /// [`Code::InsufficientGrant`]; not found; [`Code::Conflict`] when it takes no more money anyway.
-pub async fn complete(app: &App, caller: Caller, id: &str) -> Result<Wire, Error> {
+pub async fn complete(app: &App, caller: Arc<Caller>, id: &str) -> Result<Wire, Error> {
     let missing = || Error::not_found("incoming payment");
     let id: Id = id.parse().map_err(|_| missing())?;
     let now = app.clock.now();

@@ -5,6 +5,7 @@
 //! only [`random`] its randomness, and only [`net`] makes requests.
 
 pub mod accounts;
+mod caller_cache;
 pub mod callers;
 pub mod clock;
 pub mod config;
@@ -56,6 +57,10 @@ pub struct App {
     pub secret: Secret,
     /// Its way to other servers.
     pub net: net::Net,
+    /// Callers that were found lately.
+    pub callers: caller_cache::CallerCache,
+    /// Nonces of requests that change nothing.
+    pub nonces: callers::ReadNonces,
     /// Key sets of clients at other servers.
     pub keys: keys::RemoteKeys,
     /// What the exchange-rate endpoint last told.
@@ -79,7 +84,8 @@ impl App {
         let passwords = tokio::sync::Semaphore::new(PASSWORDS_MAX);
         let (keys, limiter) = (keys::RemoteKeys::default(), rate_limits::Limiter::new(config.rate_limits, &clock));
         let rates = rates::RateCache::default();
-        Ok(Self { config, store, clock, random, secret, net, keys, rates, limiter, passwords })
+        let (callers, nonces) = (caller_cache::CallerCache::default(), callers::ReadNonces::default());
+        Ok(Self { config, store, clock, random, secret, net, callers, nonces, keys, rates, limiter, passwords })
     }
 
     /// The present, and a new id made in it.

@@ -20,7 +20,12 @@ const RESOURCE: ResourceType = ResourceType::Quote;
 ///
 /// # Errors
 /// [`Code::InsufficientGrant`], [`Code::NoRate`], and what [`rule::price`] refuses.
-pub async fn create(app: &App, caller: Caller, ask: CreateQuote, key: Option<IdempotencyKey>) -> Result<Wire, Error> {
+pub async fn create(
+    app: &App,
+    caller: Arc<Caller>,
+    ask: CreateQuote,
+    key: Option<IdempotencyKey>,
+) -> Result<Wire, Error> {
     let fixed = match (ask.debit_amount, ask.receive_amount) {
         (Some(_), Some(_)) => {
             return Err(Error::refused(
@@ -38,7 +43,7 @@ pub async fn create(app: &App, caller: Caller, ask: CreateQuote, key: Option<Ide
 
 async fn price(
     app: &App,
-    caller: Caller,
+    caller: Arc<Caller>,
     ask: &CreateQuote,
     fixed: Fixed,
     key: Option<IdempotencyKey>,
@@ -116,7 +121,7 @@ pub(crate) fn url(base: &str, id: &Id) -> String {
 ///
 /// # Errors
 /// [`Code::InsufficientGrant`]; not found, also when it is another client's and the caller only reads its own.
-pub async fn get(app: &App, caller: Caller, id: &str) -> Result<Wire, Error> {
+pub async fn get(app: &App, caller: Arc<Caller>, id: &str) -> Result<Wire, Error> {
     let missing = || Error::not_found("quote");
     let id: Id = id.parse().map_err(|_| missing())?;
     let base = app.config.resource_url();

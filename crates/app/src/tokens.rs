@@ -111,6 +111,7 @@ pub async fn rotate(app: &App, id: Id) -> Result<RotateResponse, Error> {
             Ok((new, grant.access))
         })
         .await?;
+    app.callers.forget(|caller| caller.grant == token.grant);
     Ok(RotateResponse { access_token: wire(app, &token, &access, now) })
 }
 
@@ -120,12 +121,15 @@ pub async fn rotate(app: &App, id: Id) -> Result<RotateResponse, Error> {
 /// When the database fails.
 pub async fn revoke(app: &App, id: Id) -> Result<(), Error> {
     let now = app.clock.now();
-    app.store
+    let grant = app
+        .store
         .write(vec![LockKey::of(&id)], move |tx| {
             // A client that lost the answer to a rotation only knows the old token: what replaced it ends as well.
-            let mut next = Some(id);
+            let (mut next, mut grant) = (Some(id), None);
             while let Some(id) = next {
-                next = match token::by_id(tx, &id)?.map(|token| token.state) {
+                let found = token::by_id(tx, &id)?;
+                grant = found.map(|token| token.grant).or(grant);
+                next = match found.map(|token| token.state) {
                     Some(TokenState::Rotated { successor, at }) if now.duration_since(at) <= ROTATION_GRACE => {
                         Some(successor)
                     }
@@ -133,7 +137,9 @@ pub async fn revoke(app: &App, id: Id) -> Result<(), Error> {
                 };
                 token::revoke(tx, &id, now)?;
             }
-            Ok(())
+            Ok::<_, Error>(grant)
         })
-        .await
+        .await?;
+    app.callers.forget(|caller| Some(caller.grant) == grant);
+    Ok(())
 }

@@ -76,6 +76,15 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Grant>, Error> {
     Ok(Some(grant))
 }
 
+/// Whether a grant is in force: its client has its token, and nobody has ended it.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_issued(tx: &mut Tx<'_>, id: &Id) -> Result<bool, Error> {
+    let found = tx.one("SELECT id FROM op_grant WHERE id = $1 AND state = 'issued'", &[id.into()], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
 /// The access items of a grant, in the order in which they were asked for.
 ///
 /// # Errors

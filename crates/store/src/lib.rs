@@ -86,6 +86,11 @@ impl Store {
         self.queue.write(locks, work).await
     }
 
+    /// Whether locks mean anything: a file has one writer at a time anyway, so nobody need look up what to name.
+    pub fn takes_locks(&self) -> bool {
+        matches!(self.readers.location, Location::Server(_))
+    }
+
     /// Runs `work` on a connection that only reads. Each of its statements sees what is committed at its start.
     ///
     /// # Errors

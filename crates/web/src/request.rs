@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use bursar_app::callers::{self, Caller};
+use bursar_app::callers::{self, Caller, Replay};
 use bursar_app::idempotent::IdempotencyKey;
 use bursar_app::refusals::{Code, Refusal};
 use bursar_app::{App, Error};
@@ -168,7 +168,10 @@ impl Raw {
         // Not before: nobody uses up the budget of somebody else's key. Not after: a nonce is good for one more try.
         app.limiter.count_key(&key)?;
         match verified.nonce {
-            Some(nonce) => Ok(callers::use_nonce(app, &key, &nonce, words.rejected).await?),
+            Some(nonce) => {
+                let replay = if self.method.is_safe() { Replay::Harmless } else { Replay::Harmful };
+                Ok(callers::use_nonce(app, &key, &nonce, replay, words.rejected).await?)
+            }
             None => Ok(()),
         }
     }
@@ -193,7 +196,17 @@ impl Raw {
         key: &PublicKey,
         words: Wording,
     ) -> Result<(), WebError> {
-        let signatures = self.signatures(words)?;
+        self.verify_one_of(app, &self.signatures(words)?, kid, key, words).await
+    }
+
+    async fn verify_one_of(
+        &self,
+        app: &App,
+        signatures: &[ParsedSignature],
+        kid: &str,
+        key: &PublicKey,
+        words: Wording,
+    ) -> Result<(), WebError> {
         // Proxies may sign as well, under any name: one good signature is enough.
         let mut fault = None;
         for signature in signatures.iter().filter(|signature| signature.key_id() == kid) {
@@ -226,14 +239,13 @@ impl Raw {
     ///
     /// # Errors
     /// As the resource server's table of refusals says.
-    pub async fn caller(&self, app: &App) -> Result<Caller, WebError> {
+    pub async fn caller(&self, app: &App) -> Result<Arc<Caller>, WebError> {
         let token = self.token().ok_or_else(|| {
             Error::refused(Code::Unauthenticated, "this needs an access token: send Authorization: GNAP <token>")
         })?;
+        let signatures = self.signatures(RESOURCE);
         let caller = callers::find(app, token).await?;
-        self.signatures(RESOURCE)?;
-        let key = caller.public_key(app).await?;
-        self.verify_signed_by(app, &caller.key.kid, &key, RESOURCE).await?;
+        self.verify_one_of(app, &signatures?, &caller.key.kid, &caller.public_key, RESOURCE).await?;
         Ok(caller)
     }
 }

@@ -40,6 +40,7 @@ async fn a_key_revoked_elsewhere_stays_revoked() {
     let grant = app.mandate(&here, &wallet, json!({ "debitAmount": cad(100) })).await;
     accounts::revoke_key(&there.app, "app", "key-1").await.expect("revoked");
     here.app.keys.forget();
+    here.app.callers.clear();
     let spent = format!("{}/outgoing-payment-grant", here.app.config.resource_url());
     app.get(&spent, Some(&grant.token)).await.refused(401, "invalid_signature", "*");
     // A server that is gone says nothing of the key: neither that it is good nor that it was revoked.

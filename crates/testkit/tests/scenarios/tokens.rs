@@ -88,3 +88,29 @@ async fn one_of_many_rotations_wins() {
     values.dedup();
     assert_eq!(values.len(), 1, "all got the same new token");
 }
+
+/// A node believes what it read for less than a second: what another node ends is over then, on this one at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_on_one_node_ends_on_all() {
+    let world = World::new();
+    let here = world.provider(Engine::Server).await;
+    let there = world.second_node(&here).await;
+    let app = here.client("app", &world.clock).await;
+    let wallet = here.account("user", "CAD", 2, 100_000).await;
+    let find = async |node: &Provider, token: &str| bursar_app::callers::find(&node.app, token).await;
+    for end in ["revoke", "cancel", "key"] {
+        let grant = app.mandate(&here, &wallet, json!({ "debitAmount": cad(100) })).await;
+        for node in [&here, &there] {
+            find(node, &grant.token).await.expect("a caller");
+        }
+        match end {
+            "revoke" => drop(app.delete(&grant.manage, Some(&grant.token)).await.expect(204)),
+            "cancel" => drop(app.delete(&grant.continue_uri, Some(&grant.continue_token)).await.expect(204)),
+            _ => bursar_app::accounts::revoke_key(&here.app, "app", "key-1").await.expect("revoked"),
+        }
+        find(&here, &grant.token).await.expect_err(end);
+        while find(&there, &grant.token).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
