@@ -1,5 +1,6 @@
-//! Set-up, tests and tidy rules: `cargo xtask test` runs everything that CI runs.
+//! Set-up, tests, tidy rules and measurements: `cargo xtask test` runs everything that CI runs.
 
+mod bench;
 mod postgres;
 mod process;
 mod python;
@@ -17,6 +18,8 @@ Usage:
   cargo xtask test [--ring NAME]...   run all rings of tests, or the named ones, installing what they need
   cargo xtask test --list             list the rings
   cargo xtask tidy                    check the house rules
+  cargo xtask bench [--engine postgres] [...]
+                                      measure the optimised program; --help lists the rest, docs/performance.md explains it
   cargo xtask setup                   install what the tests need: PostgreSQL, Node, Chromium, Python
 ";
 
@@ -25,6 +28,7 @@ enum Task {
     Test { rings: Vec<String> },
     List,
     Tidy,
+    Bench(bench::Ask),
     Setup,
     Help,
 }
@@ -54,6 +58,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Test { rings } => return rings::run(&root, &rings),
         Task::List => rings::RINGS.iter().for_each(|ring| println!("{:<12} {}", ring.name, ring.about)),
         Task::Tidy => tidy::print(&root)?,
+        Task::Bench(ask) => return bench::run(&root, &ask),
         Task::Setup => setup::Setup::new(&rings::target_folder(&root)?).all()?,
         Task::Help => print!("{USAGE}"),
     }
@@ -73,6 +78,7 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Task, String> {
     match task {
         "test" => parse_test(rest),
         "tidy" => alone(Task::Tidy),
+        "bench" => bench::Ask::parse(rest).map(Task::Bench),
         "setup" => alone(Task::Setup),
         "help" | "--help" | "-h" => Ok(Task::Help),
         other => Err(format!("there is no `{other}`")),
@@ -123,6 +129,7 @@ mod tests {
         check("setup", Ok(Task::Setup));
         check("help", Ok(Task::Help));
         check("", Err("say what to do"));
+        check("bench --engine paper", Err("there is no engine `paper`, only embedded and postgres"));
         check("bake", Err("there is no `bake`"));
         check("tidy now", Err("`now` is too much"));
         check("test now", Err("there is no `now`"));

@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL cluster for the tests: made in a temporary folder, listening on a free port of 127.0.0.1,
+//! A throw-away PostgreSQL cluster for tests and measurements: made in a temporary folder, listening on a free port of 127.0.0.1,
 //! gone when it is dropped or when this program dies, however it dies.
 
 use crate::process;
@@ -53,8 +53,17 @@ impl Cluster {
     ///
     /// When a program fails, with its own words; when we are root and there is no user to run the server as.
     pub fn start(bin: &Path) -> Result<Cluster> {
+        Cluster::start_in(bin, &std::env::temp_dir())
+    }
+
+    /// The same, with its folder in this one, which other users must be able to enter if we are root.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Cluster::start`].
+    pub fn start_in(bin: &Path, parent: &Path) -> Result<Cluster> {
         let user = unprivileged_user()?;
-        let folder = make_folder(user)?;
+        let folder = make_folder(parent, user)?;
         // From here on the keeper clears away, also while the cluster is still being made.
         let keeper = match keeper(bin, &folder, user) {
             Ok(keeper) => keeper,
@@ -73,6 +82,34 @@ impl Cluster {
     /// Where the cluster listens, as the tests are told.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The folder of the server's data.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// The id of the server's first process, which all others descend from.
+    ///
+    /// # Errors
+    ///
+    /// When the server has not written it down.
+    pub fn process(&self) -> Result<u32> {
+        let path = self.data().join("postmaster.pid");
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let id = text.lines().next().and_then(|line| line.trim().parse().ok());
+        id.with_context(|| format!("{} does not begin with a number", path.display()))
+    }
+
+    /// A setting, as the running server has it.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub fn setting(&self, name: &str) -> Result<String> {
+        let mut psql = self.command("psql");
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", &format!("SHOW {name}"), &self.url()]);
+        process::ask(&mut psql).with_context(|| format!("asking the server for {name}"))
     }
 
     fn make(&self) -> Result<()> {
@@ -136,10 +173,6 @@ impl Cluster {
         Ok(())
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.join("data")
-    }
-
     fn log(&self) -> PathBuf {
         self.folder.join("log")
     }
@@ -194,8 +227,7 @@ fn unprivileged_user() -> Result<Option<User>> {
 }
 
 /// A new folder for the cluster, which nobody but its user may enter.
-fn make_folder(user: Option<User>) -> Result<PathBuf> {
-    let parent = std::env::temp_dir();
+fn make_folder(parent: &Path, user: Option<User>) -> Result<PathBuf> {
     let id = std::process::id();
     let mut attempt = 0;
     let folder = loop {
@@ -209,7 +241,7 @@ fn make_folder(user: Option<User>) -> Result<PathBuf> {
     let Some(User { uid, gid }) = user else { return Ok(folder) };
     chown(&folder, Some(uid), Some(gid)).with_context(|| format!("giving {} to another user", folder.display()))?;
     // Without the right to enter the parent, initdb would fail with less helpful words.
-    let mode = fs::metadata(&parent).with_context(|| parent.display().to_string())?.mode();
+    let mode = fs::metadata(parent).with_context(|| parent.display().to_string())?.mode();
     if mode & 0o001 == 0 {
         let _ = fs::remove_dir(&folder);
         bail!("other users cannot enter {}; set TMPDIR to a folder that they can", parent.display());
@@ -262,16 +294,8 @@ mod tests {
         assert_ne!(first.url(), second.url());
         let folder = first.folder.clone();
         let port = first.port;
-        let process: u32 = fs::read_to_string(folder.join("data/postmaster.pid"))
-            .expect("the server's id")
-            .lines()
-            .next()
-            .expect("first line")
-            .parse()
-            .expect("number");
-        let mut select = Command::new(bin.join("psql"));
-        select.args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", "SHOW fsync", &first.url()]);
-        assert_eq!(process::ask(&mut select).as_deref(), Some("on"));
+        let process = first.process().expect("the server's id");
+        assert_eq!(first.setting("fsync").expect("an answer"), "on");
 
         drop(first);
         assert!(!folder.exists(), "{} is gone", folder.display());
@@ -292,7 +316,7 @@ mod tests {
     #[test]
     fn the_keeper_outlives_a_killed_parent() {
         let user = unprivileged_user().expect("user");
-        let folder = make_folder(user).expect("folder");
+        let folder = make_folder(&std::env::temp_dir(), user).expect("folder");
         let mut keeper = keeper(Path::new("."), &folder, user).expect("keeper");
         let mut stdin = keeper.stdin.take().expect("pipe");
         stdin.write_all(b"anything\n").expect("it reads");

@@ -1,5 +1,6 @@
 //! The rings of `cargo xtask test`: from what takes a second to what takes the whole program.
 
+use crate::bench;
 use crate::postgres::Cluster;
 use crate::process::{self, ask};
 use crate::setup::{Node, Setup};
@@ -17,6 +18,7 @@ const TESTS_LIMIT: Duration = Duration::from_secs(20 * 60);
 const NPM_LIMIT: Duration = Duration::from_secs(10 * 60);
 const SCHEMATHESIS_LIMIT: Duration = Duration::from_secs(10 * 60);
 const DEMO_LIMIT: Duration = Duration::from_secs(2 * 60);
+const BENCH_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// A ring: what it is called, what it does, and how.
 pub struct Ring {
@@ -47,6 +49,7 @@ pub const RINGS: &[Ring] = &[
         run: Workshop::schemathesis,
     },
     Ring { name: "demo", about: "the demo runs through", run: |workshop| workshop.demo().into() },
+    Ring { name: "bench", about: "measuring works, in a quick run whose figures mean nothing", run: Workshop::bench },
     Ring { name: "deny", about: "licences, sources and advisories, if cargo-deny is installed", run: Workshop::deny },
 ];
 
@@ -329,6 +332,24 @@ impl Workshop {
         result
     }
 
+    fn bench(&mut self) -> Outcome {
+        if !cfg!(target_os = "linux") {
+            let end = End::Skipped("processor time is read from /proc, which only Linux has");
+            return Outcome { tally: Tally::default(), end };
+        }
+        self.bench_quickly().into()
+    }
+
+    /// Both programs as the tests have them: nothing is optimised for figures that nobody reads.
+    fn bench_quickly(&mut self) -> Result<()> {
+        let binary = self.binary()?;
+        process::run(self.cargo().args(["build", "--package", bench::PACKAGE])).context("building the benchmark")?;
+        let mut quick = bench::command(&self.target, "debug");
+        quick.arg("--quick").arg("--bursar").arg(binary);
+        let (_, result) = process::watch(&mut quick, BENCH_LIMIT, Tally::of_no_line);
+        result
+    }
+
     fn deny(&mut self) -> Outcome {
         if ask(self.cargo().args(["deny", "--version"])).is_none() {
             let end = End::Skipped("cargo-deny is not installed: cargo install --locked cargo-deny");
@@ -369,7 +390,7 @@ impl Workshop {
 }
 
 /// The cargo that runs us, without what it has told us about our own package.
-fn cargo(root: &Path) -> Command {
+pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
     let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");

@@ -41,6 +41,11 @@ const ROOMS: &[Room] = &[
     },
     Room { name: "web", rooms: &["app", "types", "httpsig"], never: &[OUTBOUND, DRIVERS] },
     Room { name: "client", rooms: &["types", "httpsig"], never: &[SERVER, TEMPLATES, DRIVERS] },
+    Room {
+        name: "bench",
+        rooms: &["types", "httpsig", "core", "store", "app"],
+        never: &[OUTBOUND, TEMPLATES, DRIVERS],
+    },
     Room { name: "bursar", rooms: &["types", "httpsig", "client", "core", "ilp", "store", "app", "web"], never: &[] },
 ];
 
@@ -253,6 +258,10 @@ mod tests {
         check("bursar", "bursar-web.workspace = true", true);
         check("bursar", "rusqlite.workspace = true", true);
         check("bursar", "bursar-testkit.workspace = true", false);
+        check("bench", "bursar-store.workspace = true", true);
+        check("bench", "reqwest.workspace = true", false);
+        check("bench", "rusqlite.workspace = true", false);
+        check("bursar", "bursar-bench.workspace = true", false);
         check("testkit", "bursar-web.workspace = true", true);
         check("testkit", "postgres.workspace = true", true);
     }
