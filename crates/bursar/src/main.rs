@@ -9,6 +9,11 @@ mod settings;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Half of a request's allocations are freed by another thread than made them, and hashing a password takes 19 MiB for
+/// a moment: the system's allocator is slow at the one and keeps the other (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An Open Payments wallet provider in one program, and a client for the command line.
 #[derive(Parser)]
 #[command(name = "bursar", version, about, max_term_width = 110)]
