@@ -253,14 +253,19 @@ pub async fn add_key(app: &App, name: &str, kid: &str, key: &PublicKey) -> Resul
         .store
         .write(Vec::new(), move |tx| {
             let wallet = find(tx, &owner)?;
-            wallet_address::insert_key(tx, &id, &wallet.id, &key, now).map_err(Error::from)
+            wallet_address::insert_key(tx, &id, &wallet.id, &key, now)?;
+            Ok(wallet.url)
         })
         .await;
     match added {
         Err(Error::Store(bursar_store::Error::Unique(_))) => {
             Err(Error::refused(Code::Conflict, "the wallet address has a key of this kid already; remove it first"))
         }
-        other => other,
+        added => {
+            let url = added?;
+            app.wallets.forget_one(&url);
+            Ok(())
+        }
     }
 }
 
@@ -282,6 +287,7 @@ pub async fn revoke_key(app: &App, name: &str, kid: &str) -> Result<(), Error> {
             }
         })
         .await?;
+    app.wallets.forget_one(&url);
     app.callers.forget(|caller| matches!(&caller.client, ClientId::WalletAddress(client) if *client == url));
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::{App, Error, keys};
 use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::grant::{BoundKey, Grant, State};
-use bursar_core::{Code, Id, Refusal, TokenHash};
+use bursar_core::secret::Purpose;
+use bursar_core::{Code, Id, Refusal};
 use bursar_httpsig::PublicKey;
 use bursar_store::{Tx, grant, nonce, token};
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ pub struct Caller {
     pub access: Vec<GrantedAccess>,
     /// The key, ready for verifying.
     pub public_key: PublicKey,
+    /// From when the token is no longer accepted.
+    pub expires_at: Timestamp,
 }
 
 /// Finds the grant behind an access token, and its key, unless its owner has revoked that.
@@ -32,26 +35,28 @@ pub struct Caller {
 /// # Errors
 /// [`Code::TokenUnknown`], [`Code::TokenInactive`], [`Code::SignatureInvalid`].
 pub async fn find(app: &App, value: &str) -> Result<Arc<Caller>, Error> {
-    let (hash, now) = (TokenHash::of(value), app.clock.now());
-    if let Some(caller) = app.callers.get(&hash, now) {
+    let unknown = || Error::refused(Code::TokenUnknown, "Invalid Token");
+    let id = app.secret.token_id(Purpose::AccessToken, value).ok_or_else(unknown)?;
+    let now = app.clock.now();
+    if let Some(caller) = app.callers.get(&id).filter(|caller| now < caller.expires_at) {
         return Ok(caller);
     }
     let reading = app.callers.begin();
     let found = app
         .store
         .read(move |tx| {
-            let Some(token) = token::by_hash(tx, &hash)? else { return Ok::<_, Error>(None) };
+            let Some(token) = token::by_id(tx, &id)? else { return Ok::<_, Error>(None) };
             Ok(grant::by_id(tx, &token.grant)?.map(|grant| (token, grant)))
         })
         .await?;
-    let Some((token, grant)) = found else { return Err(Error::refused(Code::TokenUnknown, "Invalid Token")) };
+    let (token, grant) = found.ok_or_else(unknown)?;
     if !token.is_usable(now) || !matches!(grant.state, State::Issued { .. }) {
         return Err(Error::refused(Code::TokenInactive, "Inactive Token"));
     }
     let public_key = keys::require_current(app, &grant.client, &grant.key, signature_refusal).await?;
-    let Grant { id, client, key, access, .. } = grant;
-    let caller = Arc::new(Caller { grant: id, client, key, access, public_key });
-    app.callers.keep(reading, hash, caller.clone(), token.expires_at);
+    let Grant { id: grant, client, key, access, .. } = grant;
+    let caller = Arc::new(Caller { grant, client, key, access, public_key, expires_at: token.expires_at });
+    app.callers.keep(reading, id, caller.clone());
     Ok(caller)
 }
 

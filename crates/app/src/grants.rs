@@ -55,10 +55,10 @@ pub async fn request(app: &App, request: GrantRequest, client: KnownClient) -> R
                 grant.subject = Some(wallets::find(tx, subject, |reason| invalid("subject", &reason))?.url);
             }
             grant::insert(tx, &grant)?;
-            if let Some((token, hash)) = &issue {
-                token::insert(tx, token, hash, now)?;
+            if let Some(token) = &issue {
+                token::insert(tx, token, now)?;
             }
-            Ok::<_, Error>((grant, issue.as_ref().map(|(token, _)| *token)))
+            Ok::<_, Error>((grant, issue))
         })
         .await?;
     Ok(match issued {
@@ -165,9 +165,8 @@ pub async fn resume(app: &App, id: Id, interact_ref: Option<String>) -> Result<C
                     if grant.access.is_empty() {
                         return Ok((grant, Some(None)));
                     }
-                    let (token, hash) = &new;
-                    token::insert(tx, token, hash, now)?;
-                    Ok((grant, Some(Some(*token))))
+                    token::insert(tx, &new, now)?;
+                    Ok((grant, Some(Some(new))))
                 }
             }
         })

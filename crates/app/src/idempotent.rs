@@ -5,6 +5,7 @@ use bursar_core::{Code, Id};
 use bursar_store::idempotency::{self, Used};
 use bursar_store::{Tx, idempotency::get};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Longest accepted key.
@@ -72,9 +73,10 @@ impl Memory {
     ///
     /// # Errors
     /// When the database fails; trying again helps if the same key came in twice at once.
-    pub fn remember(&self, tx: &mut Tx<'_>, resource: &Id, answer: &str) -> Result<(), Error> {
+    pub fn remember(&self, tx: &mut Tx<'_>, resource: &Id, answer: &impl Serialize) -> Result<(), Error> {
         let Some(key) = &self.key else { return Ok(()) };
-        let used = Used { request: key.request, resource: *resource, answer: answer.to_owned() };
+        let answer = serde_json::to_string(answer).map_err(|error| Error::Internal(error.to_string()))?;
+        let used = Used { request: key.request, resource: *resource, answer };
         match idempotency::insert(tx, &self.client, &key.key, &used, self.forget_before, self.now) {
             Err(bursar_store::Error::Unique(text)) => Err(bursar_store::Error::Retry(text).into()),
             other => Ok(other?),

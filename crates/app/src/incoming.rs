@@ -82,8 +82,7 @@ pub async fn create(
             incoming_payment::insert(tx, &payment)?;
             let made = wire(&base, &payment, wallet.url)?;
             // The secret of the payment methods is derived again for a repetition, so that it is not stored.
-            let answer = serde_json::to_string(&made).map_err(|error| Error::Internal(error.to_string()))?;
-            memory.remember(tx, &id, &answer)?;
+            memory.remember(tx, &id, &made)?;
             Ok(made)
         })
         .await?;

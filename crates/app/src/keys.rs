@@ -1,12 +1,11 @@
 //! The keys of clients: those of our own wallet addresses from the database, those of others over the network.
 
 use crate::net::FetchError;
-use crate::{App, Clock, Error};
+use crate::{App, Clock, Error, wallets};
 use bursar_core::access::ClientId;
 use bursar_core::grant::BoundKey;
 use bursar_core::{Code, Refusal};
 use bursar_httpsig::{Jwk, JwkSet, PublicKey};
-use bursar_store::wallet_address;
 use bursar_types::{WalletAddress, WalletAddressUrl};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -56,6 +55,14 @@ pub struct KnownClient {
     pub name: Option<String>,
     /// The key.
     pub key: BoundKey,
+    /// The same, ready for verifying.
+    pub public_key: PublicKey,
+}
+
+impl KnownClient {
+    fn new(id: ClientId, name: Option<String>, kid: &str, public_key: PublicKey) -> Self {
+        Self { id, name, key: BoundKey { kid: kid.to_owned(), x: public_key.to_bytes() }, public_key }
+    }
 }
 
 fn rejected(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -76,22 +83,19 @@ pub async fn client_at(app: &App, address: &str, kid: &str) -> Result<KnownClien
     let url = WalletAddressUrl::parse(address).map_err(|error| rejected(format!("client: {error}")))?;
     let no_key = || rejected(format!("{url} has no key named {kid:?}, or it was revoked"));
     if url.origin() == app.config.public_url {
-        let (wanted, key_name) = (url.to_string(), kid.to_owned());
-        let found = app
-            .store
-            .read(move |tx| {
-                let Some(wallet) = wallet_address::by_url(tx, &wanted)? else { return Ok::<_, Error>(None) };
-                let key = wallet_address::key(tx, &wallet.id, &key_name)?;
-                Ok(Some((wallet.public_name, key)))
-            })
-            .await?;
-        let (name, key) = found.ok_or_else(|| rejected(format!("client: there is no wallet address {url}")))?;
-        let x = key.ok_or_else(no_key)?;
-        return Ok(KnownClient {
-            id: ClientId::WalletAddress(url.to_string()),
-            name,
-            key: BoundKey { kid: kid.to_owned(), x },
-        });
+        let unknown = |error| match error {
+            Error::Refused(_) => rejected(format!("client: there is no wallet address {url}")),
+            error => error,
+        };
+        let mut published = wallets::published(app, url.as_str()).await.map_err(unknown)?;
+        if published.key(kid).is_none() {
+            // It may have been added on another node just now.
+            app.wallets.forget_one(url.as_str());
+            published = wallets::published(app, url.as_str()).await.map_err(unknown)?;
+        }
+        let public_key = published.key(kid).ok_or_else(no_key)?;
+        let name = published.document.public_name.clone();
+        return Ok(KnownClient::new(ClientId::WalletAddress(url.to_string()), name, kid, public_key));
     }
     if !app.config.development && !url.is_public() {
         return Err(rejected("client: a wallet address begins with https:// and has no port"));
@@ -101,11 +105,8 @@ pub async fn client_at(app: &App, address: &str, kid: &str) -> Result<KnownClien
         NoSet::Gone(error) => rejected(format!("the keys of {url} could not be read: {error}")),
     })?;
     let x = set.iter().find(|(name, _)| name == kid).map(|(_, x)| *x).ok_or_else(no_key)?;
-    Ok(KnownClient {
-        id: ClientId::WalletAddress(url.to_string()),
-        name: None,
-        key: BoundKey { kid: kid.to_owned(), x },
-    })
+    let public_key = PublicKey::from_bytes(&x).map_err(|error| rejected(error.to_string()))?;
+    Ok(KnownClient::new(ClientId::WalletAddress(url.to_string()), None, kid, public_key))
 }
 
 /// The client with its public name, which for a client of another server is asked for there: after its signature was
@@ -134,12 +135,7 @@ pub fn client_with(jwk: &bursar_types::JsonWebKey, kid: &str) -> Result<KnownCli
     if jwk.kid() != kid {
         return Err(rejected("the signature's keyid is not the kid of client.jwk"));
     }
-    let key = jwk.public_key();
-    Ok(KnownClient {
-        id: ClientId::Jwk(jwk.thumbprint()),
-        name: None,
-        key: BoundKey { kid: kid.to_owned(), x: key.to_bytes() },
-    })
+    Ok(KnownClient::new(ClientId::Jwk(jwk.thumbprint()), None, kid, *jwk.public_key()))
 }
 
 /// Checks that a grant's key may still be used: its owner has not revoked it.
@@ -154,8 +150,11 @@ pub async fn require_current(
 ) -> Result<PublicKey, Error> {
     if let ClientId::WalletAddress(url) = client {
         let current = if is_local(app, url) {
-            let (url, kid) = (url.clone(), key.kid.clone());
-            app.store.read(move |tx| wallet_address::key_at(tx, &url, &kid).map_err(Error::from)).await?
+            match wallets::published(app, url).await {
+                Ok(published) => published.key(&key.kid).map(|current| current.to_bytes()),
+                Err(Error::Refused(_)) => None,
+                Err(error) => return Err(error),
+            }
         } else {
             match remote_set(app, url, false).await {
                 Ok(set) => set.iter().find(|(kid, _)| *kid == key.kid).map(|(_, x)| *x),

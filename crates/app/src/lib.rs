@@ -5,7 +5,7 @@
 //! only [`random`] its randomness, and only [`net`] makes requests.
 
 pub mod accounts;
-mod caller_cache;
+pub mod believed;
 pub mod callers;
 pub mod clock;
 pub mod config;
@@ -39,6 +39,7 @@ pub use bursar_core::refusal as refusals;
 /// Failures of the database.
 pub use bursar_store::Error as StoreError;
 
+use believed::Believed;
 use bursar_core::{Id, Secret};
 use bursar_store::Store;
 use jiff::Timestamp;
@@ -57,8 +58,10 @@ pub struct App {
     pub secret: Secret,
     /// Its way to other servers.
     pub net: net::Net,
-    /// Callers that were found lately.
-    pub callers: caller_cache::CallerCache,
+    /// Callers that were found lately, by their token.
+    pub callers: Believed<Id, callers::Caller>,
+    /// Wallet addresses of this provider that were asked for lately, by their URL.
+    pub wallets: Believed<String, wallets::Published>,
     /// Nonces of requests that change nothing.
     pub nonces: callers::ReadNonces,
     /// Key sets of clients at other servers.
@@ -84,8 +87,22 @@ impl App {
         let passwords = tokio::sync::Semaphore::new(PASSWORDS_MAX);
         let (keys, limiter) = (keys::RemoteKeys::default(), rate_limits::Limiter::new(config.rate_limits, &clock));
         let rates = rates::RateCache::default();
-        let (callers, nonces) = (caller_cache::CallerCache::default(), callers::ReadNonces::default());
-        Ok(Self { config, store, clock, random, secret, net, callers, nonces, keys, rates, limiter, passwords })
+        let (callers, wallets, nonces) = (Believed::default(), Believed::default(), callers::ReadNonces::default());
+        Ok(Self {
+            config,
+            store,
+            clock,
+            random,
+            secret,
+            net,
+            callers,
+            wallets,
+            nonces,
+            keys,
+            rates,
+            limiter,
+            passwords,
+        })
     }
 
     /// The present, and a new id made in it.

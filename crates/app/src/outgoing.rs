@@ -143,8 +143,7 @@ fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<O
         match decide(tx, caller, item, id, ask, &wallet) {
             Ok(decided) => {
                 let made = write(tx, decided, ask, &wallet)?;
-                let answer = serde_json::to_string(&made).map_err(|error| Error::Internal(error.to_string()))?;
-                memory.remember(tx, &id, &answer)?;
+                memory.remember(tx, &id, &made)?;
                 return Ok(made);
             }
             // Another item may allow it once there are rates: that is not the end of it.

@@ -79,8 +79,7 @@ async fn price(
             };
             quote::insert(tx, &quote)?;
             let made = wire(&base, &quote, wallet.url);
-            let answer = serde_json::to_string(&made).map_err(|error| Error::Internal(error.to_string()))?;
-            memory.remember(tx, &id, &answer)?;
+            memory.remember(tx, &id, &made)?;
             Ok(made)
         })
         .await

@@ -5,26 +5,21 @@ use bursar_core::access::GrantedAccess;
 use bursar_core::grant::{BoundKey, State};
 use bursar_core::secret::Purpose;
 use bursar_core::token::{ROTATION_GRACE, Rotation, State as TokenState, Token};
-use bursar_core::{Code, Id, TokenHash, access::ClientId};
+use bursar_core::{Code, Id, access::ClientId};
 use bursar_store::{LockKey, grant, token};
 use bursar_types::{AccessToken, RotateResponse};
 use jiff::Timestamp;
 
-/// A token to be stored: its record, and the hash of its value.
-pub(crate) fn new_token(app: &App, grant: Id, now: Timestamp) -> (Token, TokenHash) {
-    let id = app.new_id(now);
+/// A token to be stored.
+pub(crate) fn new_token(app: &App, grant: Id, now: Timestamp) -> Token {
     let expires_at = now.saturating_add(app.config.token_lifetime).unwrap_or(now);
-    (Token { id, grant, expires_at, state: TokenState::Active }, TokenHash::of(&value(app, &id)))
-}
-
-fn value(app: &App, id: &Id) -> String {
-    app.secret.derive_text(Purpose::AccessToken, id.as_bytes())
+    Token { id: app.new_id(now), grant, expires_at, state: TokenState::Active }
 }
 
 /// A token as its client gets it.
 pub(crate) fn wire(app: &App, token: &Token, access: &[GrantedAccess], now: Timestamp) -> AccessToken {
     AccessToken {
-        value: value(app, &token.id),
+        value: app.secret.token(Purpose::AccessToken, &token.id),
         manage: format!("{}/token/{}", app.config.auth_url(), token.id),
         expires_in: u64::try_from(token.expires_at.duration_since(now).as_secs()).ok(),
         access: access.iter().map(grants::wire_item).collect(),
@@ -74,7 +69,7 @@ pub async fn find(app: &App, id: &str, presented: &str, what: Management) -> Res
         })
         .await?;
     let grant = found.ok_or_else(unknown)?;
-    if !app.secret.matches(Purpose::AccessToken, id.as_bytes(), presented) {
+    if app.secret.token_id(Purpose::AccessToken, presented) != Some(id) {
         return Err(foreign());
     }
     Ok(Managed { token: id, client: grant.client, key: grant.key })
@@ -87,7 +82,7 @@ pub async fn find(app: &App, id: &str, presented: &str, what: Management) -> Res
 pub async fn rotate(app: &App, id: Id) -> Result<RotateResponse, Error> {
     let now = app.clock.now();
     // The new token's grant is filled in once the old one is loaded.
-    let (fresh, hash) = new_token(app, id, now);
+    let fresh = new_token(app, id, now);
     let (token, access) = app
         .store
         .write(vec![LockKey::of(&id)], move |tx| {
@@ -101,7 +96,7 @@ pub async fn rotate(app: &App, id: Id) -> Result<RotateResponse, Error> {
                 Rotation::New => {
                     let new = Token { grant: old.grant, ..fresh };
                     token::set_rotated(tx, &id, &new.id, now)?;
-                    token::insert(tx, &new, &hash, now)?;
+                    token::insert(tx, &new, now)?;
                     new
                 }
                 Rotation::Repeat { successor } => token::by_id(tx, &successor)?

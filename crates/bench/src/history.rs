@@ -4,13 +4,13 @@
 use crate::seed::Scene;
 use anyhow::{Context, Result};
 use bursar_app::{Clock, Error, Random};
+use bursar_core::Id;
 use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::ledger::{Account, LocalRoute};
 use bursar_core::limits::WHOLE_LIFE;
 use bursar_core::outgoing::{self, Create, Loaded};
 use bursar_core::quote::Price;
 use bursar_core::rate::UnitRate;
-use bursar_core::{Id, TokenHash};
 use bursar_store::wallet_address::WalletAddress;
 use bursar_store::{
     Location, Store, Tx, grant, incoming_payment, ledger, outgoing_payment, spend, token, wallet_address,
@@ -44,8 +44,10 @@ pub async fn fill(location: &Location, scene: &Scene, count: u64) -> Result<()> 
     let (opened, now) = (location.clone(), clock.now());
     let store =
         tokio::task::spawn_blocking(move || Store::open(&opened, now)).await?.context("opening the database")?;
-    let (hash, payer, receiver) = (TokenHash::of(&scene.mandate.token), scene.payer.clone(), scene.receiver.clone());
-    let under = store.read(move |tx| load(tx, &hash, &payer, &receiver)).await.context("loading the grant")?;
+    let token = scene.mandate.manage.rsplit_once('/').and_then(|(_, id)| id.parse::<Id>().ok());
+    let token = token.context("the management URI does not end in an id")?;
+    let (payer, receiver) = (scene.payer.clone(), scene.receiver.clone());
+    let under = store.read(move |tx| load(tx, &token, &payer, &receiver)).await.context("loading the grant")?;
     let random = Random::system();
     let mut done = 0;
     while done < count {
@@ -68,8 +70,8 @@ fn missing(what: &str) -> Error {
     Error::Internal(format!("{what} is missing"))
 }
 
-fn load(tx: &mut Tx<'_>, hash: &TokenHash, payer: &str, receiver: &str) -> Result<Under, Error> {
-    let token = token::by_hash(tx, hash)?.ok_or_else(|| missing("the token"))?;
+fn load(tx: &mut Tx<'_>, token: &Id, payer: &str, receiver: &str) -> Result<Under, Error> {
+    let token = token::by_id(tx, token)?.ok_or_else(|| missing("the token"))?;
     let grant = grant::by_id(tx, &token.grant)?.ok_or_else(|| missing("the grant"))?;
     let pays = |item: &GrantedAccess| item.resource == ResourceType::OutgoingPayment;
     let access = grant.access.into_iter().find(pays).ok_or_else(|| missing("the access"))?;

@@ -121,7 +121,8 @@ fn path_of(url: &Value) -> Result<String> {
 pub struct Grant {
     /// The token.
     pub token: String,
-    manage: String,
+    /// Path of its management URI.
+    pub manage: String,
     since: Instant,
 }
 

@@ -3,6 +3,7 @@
 //! Tokens, nonces and references are derived from the id of what they belong to. So they need not be stored:
 //! a repeated request gets the same answer, and a stolen database gives none of them away.
 
+use crate::Id;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -32,6 +33,21 @@ impl Secret {
     /// The same as text: 43 characters of base64url.
     pub fn derive_text(&self, purpose: Purpose, subject: &[u8]) -> String {
         URL_SAFE_NO_PAD.encode(self.derive(purpose, subject))
+    }
+
+    /// A text that names something and proves that we made it: the id and 256 bits derived from it, 64 characters of
+    /// base64url. Nothing need be stored to find what it names.
+    pub fn token(&self, purpose: Purpose, id: &Id) -> String {
+        URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &self.derive(purpose, id.as_bytes())].concat())
+    }
+
+    /// The id in a text that [`Secret::token`] made; none if anybody else made it. Compared in constant time.
+    pub fn token_id(&self, purpose: Purpose, presented: &str) -> Option<Id> {
+        let mut bytes = [0; 48];
+        let length = URL_SAFE_NO_PAD.decode_slice(presented, &mut bytes).ok()?;
+        let (id, proof) = bytes[..length].split_first_chunk::<16>()?;
+        let expected = self.derive(purpose, id);
+        bool::from(expected.as_slice().ct_eq(proof)).then(|| Id::from_bytes(*id))
     }
 
     /// Whether `presented` is what [`Secret::derive_text`] gives, compared in constant time.
@@ -107,6 +123,30 @@ impl fmt::Debug for TokenHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_name_what_they_belong_to() {
+        let (secret, id) = (Secret::new([7; 32]), Id::from_bytes([5; 16]));
+        let token = secret.token(Purpose::AccessToken, &id);
+        assert_eq!(token.len(), 64);
+        assert_eq!(secret.token_id(Purpose::AccessToken, &token), Some(id));
+        #[track_caller]
+        fn refused(secret: &Secret, purpose: Purpose, token: &str) {
+            assert_eq!(secret.token_id(purpose, token), None, "{token}");
+        }
+        refused(&secret, Purpose::ContinueToken, &token);
+        refused(&Secret::new([8; 32]), Purpose::AccessToken, &token);
+        for (at, other) in [(0, "A"), (21, "A"), (22, "A"), (63, "A")] {
+            let mut changed = token.clone();
+            changed.replace_range(at..=at, if &token[at..=at] == other { "B" } else { other });
+            refused(&secret, Purpose::AccessToken, &changed);
+        }
+        let derived = secret.derive_text(Purpose::AccessToken, id.as_bytes());
+        let longer = format!("{token}AAAA");
+        for odd in ["", "A", &token[..63], &token[1..], &token[..60], &token[..24], &longer, &derived, "ü"] {
+            refused(&secret, Purpose::AccessToken, odd);
+        }
+    }
 
     #[test]
     fn purposes_and_subjects_keep_derived_values_apart() {

@@ -1,33 +1,20 @@
 //! Access tokens.
 
 use crate::{Error, Row, Tx};
+use bursar_core::Id;
 use bursar_core::token::{State, Token};
-use bursar_core::{Id, TokenHash};
 use jiff::Timestamp;
 
 /// Adds a token.
 ///
 /// # Errors
 /// When the database fails.
-pub fn insert(tx: &mut Tx<'_>, token: &Token, hash: &TokenHash, now: Timestamp) -> Result<(), Error> {
+pub fn insert(tx: &mut Tx<'_>, token: &Token, now: Timestamp) -> Result<(), Error> {
     tx.execute(
-        "INSERT INTO access_token (id, grant_id, value_hash, state, created_at, expires_at)
-         VALUES ($1, $2, $3, 'active', $4, $5)",
-        &[(&token.id).into(), (&token.grant).into(), hash.into(), now.into(), token.expires_at.into()],
+        "INSERT INTO access_token (id, grant_id, state, created_at, expires_at) VALUES ($1, $2, 'active', $3, $4)",
+        &[(&token.id).into(), (&token.grant).into(), now.into(), token.expires_at.into()],
     )?;
     Ok(())
-}
-
-/// Finds a token by the hash of its value.
-///
-/// # Errors
-/// When the database fails.
-pub fn by_hash(tx: &mut Tx<'_>, hash: &TokenHash) -> Result<Option<Token>, Error> {
-    tx.one(
-        "SELECT id, grant_id, state, successor_id, expires_at, ended_at FROM access_token WHERE value_hash = $1",
-        &[hash.into()],
-        read,
-    )
 }
 
 /// Finds a token by id.

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 /// A key set, as published.
 #[derive(Serialize)]
-struct KeySet {
-    keys: Vec<bursar_httpsig::Jwk>,
+struct KeySet<'a> {
+    keys: &'a [bursar_httpsig::Jwk],
 }
 
 /// A DID document with the keys of a wallet address (W3C DID Core §5, JSON Web Key verification methods).
@@ -76,7 +76,8 @@ pub async fn get(
     }
     let at = |wallet: &str| format!("{}{wallet}", app.config.public_url);
     if let Some(wallet) = path.strip_suffix("/jwks.json") {
-        let keys = wallets::keys(&app, &at(wallet)).await?;
+        let published = wallets::published(&app, &at(wallet)).await?;
+        let keys = &published.keys;
         // A revoked key must stop working at once, so nobody may keep the set.
         return Ok(([(header::CACHE_CONTROL, "no-store")], Json(KeySet { keys })).into_response());
     }
@@ -85,13 +86,14 @@ pub async fn get(
         path.strip_suffix("/did.json").map(|wallet| wallet.strip_suffix("/.well-known").unwrap_or(wallet))
     {
         let wallet = at(wallet);
-        let document = DidDocument::new(wallets::did(&wallet), wallets::keys(&app, &wallet).await?);
+        let document = DidDocument::new(wallets::did(&wallet), wallets::published(&app, &wallet).await?.keys.clone());
         return Ok(([(header::CACHE_CONTROL, "no-store")], Json(document)).into_response());
     }
-    let document = wallets::document(&app, &at(path)).await;
-    let mut response = match document {
-        found if wants_page(&headers) => wallet::address_page(&app, found),
-        found => Json(found?).into_response(),
+    let found = wallets::active(&app, &at(path)).await;
+    let mut response = if wants_page(&headers) {
+        wallet::address_page(&app, found.map(|published| published.document.clone()))
+    } else {
+        Json(&found?.document).into_response()
     };
     let kept: [(HeaderName, &str); 2] = [(header::CACHE_CONTROL, "public, max-age=60"), (header::VARY, "accept")];
     if response.status().is_success() {

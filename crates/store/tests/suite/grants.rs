@@ -2,10 +2,10 @@
 
 use crate::bank::{ACCESS, GRANT, HOLDER, TOKEN, add_mandate, add_person, full_grant, limits, spending};
 use crate::database::{Database, edges_of_time, id, now, seconds};
+use bursar_core::Id;
 use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::grant::{Grant, State};
 use bursar_core::token::{self, Token};
-use bursar_core::{Id, TokenHash};
 use bursar_store::{Error, Tx, grant, token as tokens};
 use bursar_types::{Action, Actions, ResourceType};
 
@@ -179,25 +179,19 @@ fn token(number: u64, grant: u64) -> Token {
     Token { id: id(TOKEN + number), grant: id(GRANT + grant), expires_at: seconds(600), state: token::State::Active }
 }
 
-fn hash(number: u64) -> TokenHash {
-    TokenHash::of(&format!("token {number}"))
-}
-
 fn with_tokens(db: &Database) {
     db.write(|tx| {
         add_person(tx, 1, "CAD/2")?;
         add_mandate(tx, 1, None)?;
         grant::insert(tx, &full_grant(2, State::Issued { holder: None }))?;
-        tokens::insert(tx, &token(1, 1), &hash(1), now())?;
-        tokens::insert(tx, &token(2, 1), &hash(2), now())?;
-        tokens::insert(tx, &token(3, 2), &hash(3), now())
+        tokens::insert(tx, &token(1, 1), now())?;
+        tokens::insert(tx, &token(2, 1), now())?;
+        tokens::insert(tx, &token(3, 2), now())
     });
 }
 
 fn stored_token(db: &Database, number: u64) -> Option<Token> {
-    let by_id = db.read(move |tx| tokens::by_id(tx, &id(TOKEN + number)));
-    assert_eq!(db.read(move |tx| tokens::by_hash(tx, &hash(number))), by_id);
-    by_id
+    db.read(move |tx| tokens::by_id(tx, &id(TOKEN + number)))
 }
 
 pub fn tokens_come_back_in_every_state(db: &Database) {
@@ -211,12 +205,10 @@ pub fn tokens_come_back_in_every_state(db: &Database) {
     db.write(|tx| tokens::revoke(tx, &id(TOKEN + 2), seconds(6)));
     assert_eq!(stored_token(db, 2), Some(Token { state: token::State::Revoked, ..token(2, 1) }));
     assert_eq!(stored_token(db, 3), Some(token(3, 2)));
-    // No value stands for two tokens, and none belongs to no grant.
-    let again = db.try_write(|tx| tokens::insert(tx, &token(4, 1), &hash(1), now()));
+    // No id stands for two tokens, and none belongs to no grant.
+    let again = db.try_write(|tx| tokens::insert(tx, &token(1, 1), now()));
     assert!(matches!(again, Err(Error::Unique(_))));
-    let again = db.try_write(|tx| tokens::insert(tx, &token(1, 1), &hash(4), now()));
-    assert!(matches!(again, Err(Error::Unique(_))));
-    let orphan = db.try_write(|tx| tokens::insert(tx, &token(4, 99), &hash(4), now()));
+    let orphan = db.try_write(|tx| tokens::insert(tx, &token(4, 99), now()));
     assert!(matches!(orphan, Err(Error::Unavailable(_))), "{orphan:?}");
 }
 
@@ -239,7 +231,7 @@ pub fn revoking_reaches_every_active_token(db: &Database) {
     with_tokens(db);
     db.write(|tx| {
         tokens::set_rotated(tx, &id(TOKEN + 1), &id(TOKEN + 4), seconds(5))?;
-        tokens::insert(tx, &token(4, 1), &hash(4), now())?;
+        tokens::insert(tx, &token(4, 1), now())?;
         tokens::revoke_all(tx, &id(GRANT + 1), seconds(6))
     });
     let state = |number| stored_token(db, number).map(|token| token.state);

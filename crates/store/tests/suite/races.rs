@@ -12,7 +12,7 @@ use bursar_core::ledger::LocalRoute;
 use bursar_core::limits::Spend;
 use bursar_core::outgoing::{Create, Loaded, create_local};
 use bursar_core::token::{self, Token};
-use bursar_core::{Code, Refusal, TokenHash};
+use bursar_core::{Code, Refusal};
 use bursar_store::{
     AsRetry, Error, LockKey, Store, Tx, audit, grant, incoming_payment, ledger, outgoing_payment, quote as quotes,
     setting, spend, token as tokens,
@@ -222,7 +222,7 @@ pub fn of_many_exactly_one_wins(db: &Database) {
         quotes::insert(tx, &quote(1, 1, 1, amount(1, "CAD/2"), amount(1, "CAD/2")))?;
         let (id, grant) = (id(TOKEN + 1), id(GRANT + 1));
         let token = Token { id, grant, expires_at: seconds(600), state: token::State::Active };
-        tokens::insert(tx, &token, &TokenHash::of("token"), now())
+        tokens::insert(tx, &token, now())
     });
     let is_guard: fn(&Error) -> bool = |error| matches!(error, Error::Guard(_));
     let is_unique: fn(&Error) -> bool = |error| matches!(error, Error::Unique(_));

@@ -113,8 +113,8 @@ fn writes_that_share_a_key_wait_for_each_other_on_every_node() {
         while db.number("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 0 {
             assert!(!second.is_done(), "it did not wait");
         }
-        let third = Waiting::enqueue(other.write(vec![lock(4)], |tx| setting::get(tx, "first")));
-        assert_eq!(db.wait(third), Ok(None), "it shares no key, and sees nothing of what is not committed");
+        let third = db.wait(other.write(vec![lock(4)], |tx| setting::get(tx, "first")));
+        assert_eq!(third, Ok(None), "it shares no key, and sees nothing of what is not committed");
         assert!(!second.is_done());
         told(&release);
         assert_eq!(db.wait(first), Ok(()));

@@ -7,7 +7,7 @@ use axum::extract::State;
 use bursar_app::keys::KnownClient;
 use bursar_app::refusals::Code;
 use bursar_app::{App, Error, grants, keys};
-use bursar_httpsig::{ParsedSignature, PublicKey};
+use bursar_httpsig::ParsedSignature;
 use bursar_types::{ClientRef, GrantRequest, GrantResponse};
 use std::sync::Arc;
 
@@ -39,8 +39,6 @@ async fn identify(
         ClientRef::Address(address) => keys::client_at(app, address, signature.key_id()).await?,
         ClientRef::WalletAddress(named) => keys::client_at(app, &named.wallet_address, signature.key_id()).await?,
     };
-    let key = PublicKey::from_bytes(&client.key.x)
-        .map_err(|error| Error::refused(Code::ClientRejected, error.to_string()))?;
-    raw.verify(app, signature, &key, AUTH).await?;
+    raw.verify(app, signature, &client.public_key, AUTH).await?;
     Ok(keys::with_name(app, client).await)
 }

@@ -63,6 +63,7 @@ impl Provider {
             id: ClientId::WalletAddress("https://shop.example/app".to_owned()),
             name: Some(name.to_owned()),
             key: BoundKey { kid: "key".to_owned(), x: [1; 32] },
+            public_key: bursar_httpsig::PrivateKey::from_seed([1; 32]).public_key(),
         };
         let request = serde_json::from_value(request).unwrap();
         let GrantResponse::Pending { interact, .. } = grants::request(&self.app, request, client).await.unwrap() else {
