@@ -95,13 +95,13 @@ pub async fn use_nonce(
     let lifetime = i64::from(policy.max_age_seconds) + i64::from(policy.max_skew_seconds) + 1;
     let now = app.clock.wire_seconds();
     let expires_at = now.saturating_add(lifetime);
-    let remembered = match replay {
-        Replay::Harmless => app.nonces.use_once(hash, now, expires_at),
-        Replay::Harmful => None,
-    };
-    let is_new = match remembered {
-        Some(is_new) => is_new,
-        None => {
+    let is_new = match replay {
+        Replay::Harmless if app.nonces.use_once(hash, now, expires_at) => {
+            !app.store.read(move |tx| nonce::is_used(tx, &hash).map_err(Error::from)).await?
+        }
+        _ if app.nonces.knows(&hash) => false,
+        // What there is no room for in memory is written down as well.
+        _ => {
             let expires_at = Timestamp::from_second(expires_at).map_err(|error| Error::Internal(error.to_string()))?;
             let work = move |tx: &mut Tx<'_>| nonce::use_once(tx, &hash, expires_at).map_err(Error::from);
             app.store.write(Vec::new(), work).await?
@@ -121,20 +121,21 @@ pub struct ReadNonces {
 const READ_NONCES_MAX: usize = 100_000;
 
 impl ReadNonces {
-    /// Whether the nonce is new; none when there is no room to remember it.
-    fn use_once(&self, hash: [u8; 32], now: i64, expires_at: i64) -> Option<bool> {
+    fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.used.lock().contains_key(hash)
+    }
+
+    /// Remembers a nonce; not if it was known, or there is no room.
+    fn use_once(&self, hash: [u8; 32], now: i64, expires_at: i64) -> bool {
         let mut used = self.used.lock();
-        if used.contains_key(&hash) {
-            return Some(false);
-        }
         if used.len() >= READ_NONCES_MAX {
             used.retain(|_, expires_at| *expires_at > now);
         }
-        if used.len() >= READ_NONCES_MAX {
-            return None;
+        if used.contains_key(&hash) || used.len() >= READ_NONCES_MAX {
+            return false;
         }
         used.insert(hash, expires_at);
-        Some(true)
+        true
     }
 }
 
@@ -146,14 +147,15 @@ mod tests {
     fn nonces_of_reads_are_new_once_and_bounded() {
         let nonces = ReadNonces::default();
         let hash = |number: usize| <[u8; 32]>::from(Sha256::digest(number.to_be_bytes()));
-        assert_eq!(nonces.use_once(hash(0), 100, 200), Some(true));
-        assert_eq!(nonces.use_once(hash(0), 150, 250), Some(false));
+        assert!(nonces.use_once(hash(0), 100, 200));
+        assert!(nonces.knows(&hash(0)) && !nonces.knows(&hash(1)));
+        assert!(!nonces.use_once(hash(0), 150, 250));
         for number in 1..READ_NONCES_MAX {
-            assert_eq!(nonces.use_once(hash(number), 150, 250), Some(true));
+            assert!(nonces.use_once(hash(number), 150, 250));
         }
         // There is room again for those that could no longer be used anyway.
-        assert_eq!(nonces.use_once(hash(READ_NONCES_MAX), 200, 300), Some(true));
-        assert_eq!(nonces.use_once(hash(READ_NONCES_MAX + 1), 200, 300), None);
-        assert_eq!(nonces.use_once(hash(1), 200, 300), Some(false));
+        assert!(nonces.use_once(hash(READ_NONCES_MAX), 200, 300));
+        assert!(!nonces.use_once(hash(READ_NONCES_MAX + 1), 200, 300));
+        assert!(!nonces.knows(&hash(READ_NONCES_MAX + 1)) && nonces.knows(&hash(1)));
     }
 }

@@ -26,3 +26,12 @@ pub fn delete_expired(tx: &mut Tx<'_>, now: Timestamp, most: u64) -> Result<u64,
         &[now.into(), most.into()],
     )
 }
+
+/// Whether a nonce was used, as far as it was written down.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_used(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<bool, Error> {
+    let found = tx.one("SELECT hash FROM signature_nonce WHERE hash = $1", &[hash.into()], |_| Ok(()))?;
+    Ok(found.is_some())
+}

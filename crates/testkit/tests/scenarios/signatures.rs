@@ -119,3 +119,34 @@ async fn a_nonce_is_accepted_once() {
     app.send("POST", &endpoint, plain.clone(), Some(body.clone())).await.expect(200);
     app.send("POST", &endpoint, plain, Some(body)).await.expect(200);
 }
+
+/// Nonces of reads are remembered elsewhere than those of changes; each is accepted once all the same.
+#[tokio::test]
+async fn a_nonce_is_accepted_once_whatever_it_is_for() {
+    let world = World::new();
+    let provider = world.provider(Engine::Embedded).await;
+    let app = provider.client("app", &world.clock).await;
+    let wallet = provider.account("user", "CAD", 2, 0).await;
+    let token = app.incoming_grant(&provider, &wallet).await.token;
+    let payments = format!("{}/incoming-payments", provider.app.config.resource_url());
+    let list = format!("{payments}?wallet-address={wallet}");
+    let body = json!({ "walletAddress": wallet }).to_string().into_bytes();
+    let send = async |method: &str, nonce: &str| {
+        let (url, body) = if method == "GET" { (&list, None) } else { (&payments, Some(body.clone())) };
+        let mut headers = http::HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        headers.insert("authorization", HeaderValue::from_str(&format!("GNAP {token}")).expect("a token"));
+        let request = bursar_httpsig::Request { method, target_uri: url, headers: &headers, body: body.as_deref() };
+        let mut options = bursar_httpsig::SignOptions::new(world.clock.wire_seconds());
+        options.nonce = Some(nonce);
+        bursar_httpsig::sign(&app.key, &app.kid, &request, &options).expect("signed").apply_to(&mut headers);
+        app.send(method, url, headers, body).await
+    };
+    for (nonce, methods) in
+        [("a", ["GET", "GET"]), ("b", ["GET", "POST"]), ("c", ["POST", "GET"]), ("d", ["POST", "POST"])]
+    {
+        let first = send(methods[0], nonce).await;
+        assert!(matches!(first.status, 200 | 201), "{}", first.body);
+        send(methods[1], nonce).await.refused(401, "invalid_signature", "*");
+    }
+}
