@@ -93,13 +93,15 @@ impl Store {
 
     /// Runs `work` on a connection that only reads. Each of its statements sees what is committed at its start.
     ///
+    /// If the connection was idle and turns out to be dead, `work` is run again on a new one.
+    ///
     /// # Errors
     /// The error of `work`, or that of the database.
-    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn read<T, E, F>(&self, mut work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         self.on_reader(move |conn| work(&mut conn.tx())).await
     }
@@ -108,11 +110,11 @@ impl Store {
     ///
     /// # Errors
     /// The error of `work`, or that of the database.
-    pub async fn snapshot<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn snapshot<T, E, F>(&self, mut work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         self.on_reader(move |conn| {
             conn.begin(Purpose::Snapshot)?;
@@ -127,7 +129,7 @@ impl Store {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let closed = |_| Error::Unavailable("the database is closed".to_owned());
         let turn = self.readers.turns.clone().acquire_owned().await.map_err(closed)?;
@@ -147,12 +149,19 @@ impl Store {
 }
 
 impl Readers {
-    fn with_conn<T, E: From<Error>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+    /// Runs `work` on an idle connection, or on a new one. That an idle one was lost, as when the server was restarted, is
+    /// found out only by using it: then nothing was answered yet, and all other idle ones were probably lost with it.
+    fn with_conn<T, E: From<Error>>(&self, mut work: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
         let idle = self.idle.lock().pop().filter(Conn::is_alive);
-        let mut conn = match idle {
-            Some(conn) => conn,
-            None => Conn::open(&self.location)?,
-        };
+        if let Some(mut conn) = idle {
+            let done = work(&mut conn);
+            if conn.is_alive() {
+                self.idle.lock().push(conn);
+                return done;
+            }
+            self.idle.lock().clear();
+        }
+        let mut conn = Conn::open(&self.location)?;
         let done = work(&mut conn);
         if conn.is_alive() {
             self.idle.lock().push(conn);

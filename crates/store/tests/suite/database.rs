@@ -137,14 +137,14 @@ impl Database {
     /// A read with its error as it is.
     pub fn try_read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.wait(self.store().read(work))
     }
 
     /// A read that must succeed.
     #[track_caller]
-    pub fn read<T: Send + 'static>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static) -> T {
+    pub fn read<T: Send + 'static>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static) -> T {
         self.try_read(work).expect("the read succeeds")
     }
 

@@ -318,9 +318,10 @@ fn value(tx: &mut Tx<'_>) -> Result<Option<i64>, Error> {
 }
 
 /// Reads the counter, lets a write happen, and reads it again.
-fn twice(store: Store) -> impl FnOnce(&mut Tx<'_>) -> Result<[Option<i64>; 2], Error> + Send + 'static {
+fn twice(store: Store) -> impl FnMut(&mut Tx<'_>) -> Result<[Option<i64>; 2], Error> + Send + 'static {
     move |tx| {
         let before = value(tx)?;
+        let store = store.clone();
         let written = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             runtime.block_on(store.write(Vec::new(), count_up))

@@ -15,10 +15,9 @@ fn a_lost_connection_is_replaced() {
                 let written = db.wait(db.store().write(Vec::new(), |tx| setting::put(tx, "name", "value")));
                 assert_eq!(written, Ok(()), "round {round}");
             }
-            // A read may find out that its connection is gone; the next one does not get the same.
-            let read = || db.try_read(|tx| setting::get(tx, "name"));
-            let found = (0..9).map(|_| read()).find(Result::is_ok);
-            assert_eq!(found, Some(Ok(Some("value".to_owned()))), "round {round}");
+            // Nor does a read tell anybody that its connection was gone.
+            let found = db.try_read(|tx| setting::get(tx, "name"));
+            assert_eq!(found, Ok(Some("value".to_owned())), "round {round}");
         }
     });
 }
