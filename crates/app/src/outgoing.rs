@@ -18,7 +18,7 @@ use bursar_store::wallet_address::{self, WalletAddress};
 use bursar_store::{LockKey, Tx, grant, incoming_payment, ledger, outgoing_payment, quote, spend};
 use bursar_types::{
     Action, Amount, Asset, CreateOutgoingPayment, OutgoingPayment as Wire, OutgoingPaymentWithSpentAmounts, Page,
-    ResourceType, SpentAmounts,
+    ResourceType, SpentAmounts, WalletAddressUrl,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -111,18 +111,14 @@ fn locks(tx: &mut Tx<'_>, caller: &Caller, wallet: &str, priced: &Priced) -> Res
     };
     let Some(incoming) = incoming else { return Ok(locks) };
     locks.push(LockKey::of(&incoming));
-    let payer = wallets::find(tx, wallet, unknown_wallet).ok();
-    let payee = incoming_payment::by_id(tx, &incoming)?.map(|incoming| incoming.wallet_address);
-    let payee = payee.map(|id| wallet_address::by_id(tx, &id)).transpose()?.flatten();
-    let Some((payer, payee)) = payer.zip(payee) else { return Ok(locks) };
-    locks.extend([LockKey::of(&payer.account), LockKey::of(&payee.account)]);
-    let fees = ledger::find_provider_account(tx, AccountKind::Fees, payer.asset)?;
-    locks.extend(fees.map(|account| LockKey::of(&account.id)));
-    if payer.asset != payee.asset {
-        for asset in [payer.asset, payee.asset] {
-            let position = ledger::find_provider_account(tx, AccountKind::Exchange, asset)?;
-            locks.extend(position.map(|account| LockKey::of(&account.id)));
-        }
+    let Ok(payer) = WalletAddressUrl::parse(wallet) else { return Ok(locks) };
+    let Some(between) = wallet_address::accounts_between(tx, payer.as_str(), &incoming)? else { return Ok(locks) };
+    locks.extend(between.map(|wallet| LockKey::of(&wallet.account)));
+    // The provider's own accounts are named, since they may have to be opened first.
+    let [from, to] = between.map(|wallet| wallet.asset);
+    locks.push(LockKey::named(&format!("fees {from:?}")));
+    if from != to {
+        locks.extend([from, to].map(|asset| LockKey::named(&format!("exchange {asset:?}"))));
     }
     Ok(locks)
 }

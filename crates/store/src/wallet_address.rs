@@ -82,6 +82,35 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<WalletAddress>, Error> {
     )
 }
 
+/// The ledger account behind a wallet address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountOf {
+    /// Its id.
+    pub account: Id,
+    /// Its asset.
+    pub asset: Asset,
+}
+
+/// The accounts between which a payment from this wallet address to this incoming payment moves money, if both are
+/// there. They never change.
+///
+/// # Errors
+/// When the database fails.
+pub fn accounts_between(tx: &mut Tx<'_>, payer: &str, incoming: &Id) -> Result<Option<[AccountOf; 2]>, Error> {
+    tx.one(
+        "SELECT p.account_id, p.asset_code, p.asset_scale, q.account_id, q.asset_code, q.asset_scale
+         FROM wallet_address p
+         JOIN incoming_payment i ON i.id = $2
+         JOIN wallet_address q ON q.id = i.wallet_address_id
+         WHERE p.url = $1",
+        &[payer.into(), incoming.into()],
+        |row| {
+            let account = |at| Ok::<_, Error>(AccountOf { account: row.id(at)?, asset: columns::asset(row, at + 1)? });
+            Ok([account(0)?, account(3)?])
+        },
+    )
+}
+
 /// Whether there is a wallet address above this URL, of the server at `origin`.
 ///
 /// # Errors

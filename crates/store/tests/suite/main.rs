@@ -135,5 +135,6 @@ suite! {
         wallet_addresses_come_back,
         an_address_is_taken_once,
         keys_come_and_go,
+        a_payment_moves_money_between_two_accounts,
     }
 }

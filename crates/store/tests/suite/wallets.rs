@@ -1,6 +1,6 @@
 //! Wallet addresses and their keys.
 
-use crate::bank::{ACCOUNT, HOLDER, add_person, asset, holder, wallet};
+use crate::bank::{ACCOUNT, HOLDER, INCOMING, add_incoming, add_person, asset, holder, incoming, wallet};
 use crate::database::{Database, edges_of_time, id, now, seconds};
 use bursar_core::ledger::AccountKind;
 use bursar_store::wallet_address::{self, WalletAddress, WalletKey};
@@ -97,4 +97,21 @@ pub fn keys_come_and_go(db: &Database) {
         assert!(revoke(1, "a"));
     }
     assert_eq!(x(1, "a"), None);
+}
+
+pub fn a_payment_moves_money_between_two_accounts(db: &Database) {
+    db.write(|tx| {
+        add_person(tx, 1, "CAD/2")?;
+        add_person(tx, 2, "USD/9")?;
+        add_incoming(tx, &incoming(1, 2, "USD/9", None))
+    });
+    let between = |payer: &'static str, number: u64| {
+        db.read(move |tx| wallet_address::accounts_between(tx, payer, &id(INCOMING + number)))
+            .map(|between| between.map(|wallet| (wallet.account, wallet.asset)))
+    };
+    let expected = [(id(ACCOUNT + 1), asset("CAD/2")), (id(ACCOUNT + 2), asset("USD/9"))];
+    assert_eq!(between("https://bank.example/person-1", 1), Some(expected));
+    assert_eq!(between("https://bank.example/person-2", 1), Some([expected[1], expected[1]]), "to itself");
+    assert_eq!(between("https://bank.example/person-1", 9), None);
+    assert_eq!(between("https://bank.example/nobody", 1), None);
 }
