@@ -143,9 +143,10 @@ impl Operation {
         }
         if matches!(self, Self::GrantInteractive | Self::GrantIncoming | Self::Incoming | Self::Quote) || self.pays() {
             parts.extend([Part::Digest, Part::Insert]);
-        }
-        if nonces && self.is_signed() {
-            parts.push(Part::Insert);
+            // Only the nonce of something that changes anything is written down.
+            if nonces {
+                parts.push(Part::Insert);
+            }
         }
         parts
     }
@@ -230,7 +231,7 @@ mod tests {
         }
         check(Operation::Jwks, true, "H");
         check(Operation::Spent, false, "HS");
-        check(Operation::Spent, true, "HSI");
+        check(Operation::Spent, true, "HS");
         check(Operation::GrantInteractive, false, "HSDI");
         check(Operation::PaymentSpread, false, "HSDI");
         check(Operation::Payment, true, "HSDII");

@@ -39,7 +39,7 @@ pub struct Arguments {
     /// Settled payments that are there before, under the measured grant and wallet.
     #[arg(long, value_name = "N", default_value_t = 0)]
     history: u64,
-    /// Sign with a nonce, which costs the server a durable row more. The official SDKs send none.
+    /// Sign with a nonce, which costs the server a durable row more for what changes anything. The official SDKs send none.
     #[arg(long)]
     nonce: bool,
     /// Nodes on one PostgreSQL database.

@@ -98,7 +98,7 @@ impl Purpose {
     }
 }
 
-/// The hash under which a token is stored and found.
+/// The hash under which the token of a person's session is stored and found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 

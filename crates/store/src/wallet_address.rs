@@ -165,18 +165,6 @@ pub fn keys(tx: &mut Tx<'_>, address: &Id) -> Result<Vec<WalletKey>, Error> {
     )
 }
 
-/// A key of a wallet address that is not revoked.
-///
-/// # Errors
-/// When the database fails.
-pub fn key(tx: &mut Tx<'_>, address: &Id, kid: &str) -> Result<Option<[u8; 32]>, Error> {
-    tx.one(
-        "SELECT x FROM wallet_key WHERE wallet_address_id = $1 AND kid = $2 AND revoked_at IS NULL",
-        &[address.into(), kid.into()],
-        |row| row.key(0),
-    )
-}
-
 /// Adds a key. The name of a revoked key may be used again.
 ///
 /// # Errors
@@ -199,17 +187,4 @@ pub fn revoke_key(tx: &mut Tx<'_>, address: &Id, kid: &str, now: Timestamp) -> R
         &[address.into(), kid.into(), now.into()],
     )?;
     Ok(touched == 1)
-}
-
-/// A key that is not revoked, of the wallet address with this canonical URL.
-///
-/// # Errors
-/// When the database fails.
-pub fn key_at(tx: &mut Tx<'_>, url: &str, kid: &str) -> Result<Option<[u8; 32]>, Error> {
-    tx.one(
-        "SELECT k.x FROM wallet_address w JOIN wallet_key k ON k.wallet_address_id = w.id
-         WHERE w.url = $1 AND k.kid = $2 AND k.revoked_at IS NULL",
-        &[url.into(), kid.into()],
-        |row| row.key(0),
-    )
 }
