@@ -12,9 +12,36 @@ use bursar_store::{LockKey, Tx, ledger};
 use bursar_types::{Amount, Asset, WalletAddressUrl};
 use jiff::Timestamp;
 
-/// Names that cannot be wallet addresses, since other things are at their URLs.
-const RESERVED_NAMES: &[&str] =
-    &["auth", "op", "sandbox", "assets", "login", "logout", "ilp", "admin", "health", "metrics", "favicon.ico"];
+/// Names that cannot be wallet addresses, since other things are at their URLs or may come to be.
+pub const RESERVED_NAMES: &[&str] = &[
+    "account",
+    "admin",
+    "api",
+    "assets",
+    "auth",
+    "favicon.ico",
+    "health",
+    "ilp",
+    "interactions",
+    "live",
+    "login",
+    "logout",
+    "manifest.json",
+    "metrics",
+    "oidc",
+    "op",
+    "ready",
+    "recover",
+    "robots.txt",
+    "sandbox",
+    "security.txt",
+    "signup",
+    "sitemap.xml",
+    "static",
+    "sw.js",
+    "wallet",
+    "webhooks",
+];
 const PASSWORD_LENGTH_MAX: usize = 200;
 /// Most parts of a wallet address's path.
 const ADDRESS_PARTS_MAX: usize = 4;

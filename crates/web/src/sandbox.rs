@@ -27,6 +27,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/sandbox/accounts/{name}/keys/{kid}", delete(revoke_key))
         .route("/sandbox/clock", get(clock).post(move_clock))
         .route("/sandbox/interactions", post(decide))
+        .route("/sandbox/gallery", get(crate::wallet::gallery))
 }
 
 fn invalid(text: impl std::fmt::Display) -> WebError {

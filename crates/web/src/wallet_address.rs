@@ -72,6 +72,9 @@ pub async fn get(
     }
     let path = uri.path();
     if accounts::is_taken(path) {
+        if wants_page(&headers) {
+            return Ok(wallet::nowhere(&app));
+        }
         return Err(Error::not_found("resource: nothing is at this path").into());
     }
     let at = |wallet: &str| format!("{}{wallet}", app.config.public_url);
@@ -137,7 +140,7 @@ fn accepts(headers: &HeaderMap, wanted: &str) -> u16 {
 }
 
 /// A weight such as `0.9`: at most one, with at most three digits after the point.
-fn thousandths(text: &str) -> Option<u16> {
+pub(crate) fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;

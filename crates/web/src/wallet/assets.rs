@@ -32,10 +32,21 @@ impl Asset {
     }
 }
 
-static STYLE: Asset = Asset::new("wallet", "css", "text/css; charset=utf-8", include_bytes!("../../assets/wallet.css"));
+/// All style sheets as one, in the order in which later rules win.
+const STYLES: &str = concat!(
+    include_str!("../../assets/css/tokens.css"),
+    include_str!("../../assets/css/frame.css"),
+    include_str!("../../assets/css/components.css"),
+    include_str!("../../assets/css/forms.css"),
+    include_str!("../../assets/css/consent.css"),
+);
+
+static STYLE: Asset = Asset::new("wallet", "css", "text/css; charset=utf-8", STYLES.as_bytes());
 static SCRIPT: Asset =
     Asset::new("wallet", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/wallet.js"));
 static MARK: Asset = Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../../assets/mark.svg"));
+/// Everything that is served below `/assets/`.
+static ASSETS: [&Asset; 3] = [&STYLE, &SCRIPT, &MARK];
 
 /// FNV-1a: tells versions of our own files apart, nothing more.
 const fn fingerprint(content: &[u8]) -> u64 {
@@ -64,7 +75,7 @@ impl Urls {
 
 /// `GET /assets/{file}`.
 pub(super) async fn get(Path(file): Path<String>) -> Response {
-    let Some(asset) = [&STYLE, &SCRIPT, &MARK].into_iter().find(|asset| asset.file() == file) else {
+    let Some(asset) = ASSETS.into_iter().find(|asset| asset.file() == file) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let headers: [(HeaderName, HeaderValue); 3] = [

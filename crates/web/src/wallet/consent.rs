@@ -176,7 +176,7 @@ async fn present(app: &App, visitor: &Visitor, link: &Link, notice: Option<&'sta
         return Ok(page::show(app, visitor, status, &ClosedPage { frame, ask, title, text }, finish));
     }
     let Some(person) = &visitor.person else {
-        return Ok(login::page(app, visitor, Some((ask, finish)), "", notice.map(Notice::Stale)));
+        return Ok(login::page(app, visitor, (ask, finish), "", notice.map(Notice::Stale)));
     };
     if let Some(wallet) = interactions::foreign_wallet(app, &consent, person).await? {
         let (person, wallet) = (person.name.clone(), Address::new(&wallet));

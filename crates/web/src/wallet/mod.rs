@@ -1,21 +1,32 @@
-//! Pages for people: consent, log-in, and a start page.
+//! Pages for people: consent, log-in, and their wallet.
 //!
 //! They work without scripts, are drawn from templates that escape every value, and are kept by no cache. What a
 //! person is asked is turned into plain words by pure functions ([`wording`], [`mandate`], [`names`]); handlers
 //! only read forms, call one use case, and choose a page.
 
+mod account;
 mod address;
 mod assets;
+mod confirm;
 mod consent;
+mod figures;
+mod frame;
+mod gallery;
+mod home;
 mod login;
 mod mandate;
+mod member;
 mod names;
 mod page;
+mod pager;
+mod view;
 mod visitor;
 mod wording;
 
 pub(crate) use address::address_page;
+pub(crate) use gallery::show as gallery;
 pub(crate) use login::start as start_page;
+pub(crate) use page::nowhere;
 pub(crate) use visitor::Visitor;
 
 use axum::Router;
@@ -32,7 +43,10 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(crate::wallet_address::root))
         .route("/login", get(login::form).post(login::log_in))
-        .route("/logout", post(login::log_out))
+        .route("/logout", get(login::ask_log_out).post(login::log_out))
+        .route("/wallet", get(home::show))
+        .route("/wallet/account", get(account::show))
+        .route("/wallet/account/display", post(account::set_display))
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))
         .route("/assets/{file}", get(assets::get))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -1,53 +1,14 @@
 //! What every page has in common: its frame, its headers, and what is shown when something fails.
 
-use super::assets::Urls;
-use super::visitor::Visitor;
+pub(super) use super::frame::Frame;
+use super::member::Member;
+use super::visitor::{self, Visitor};
 use crate::error::WebError;
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use bursar_app::{App, Error};
 use url::{Host, Url};
-
-/// What surrounds the content of each page.
-#[derive(Debug, Clone)]
-pub(super) struct Frame {
-    /// The provider's name.
-    pub(super) provider: String,
-    /// Whether money is only play money.
-    pub(super) is_sandbox: bool,
-    /// Who is logged in.
-    pub(super) person: Option<String>,
-    /// The token for the page's forms.
-    pub(super) token: String,
-    /// Where the page is, to come back to it.
-    pub(super) here: String,
-    pub(super) urls: Urls,
-}
-
-impl Frame {
-    /// The frame of a page at `here`.
-    pub(super) fn new(app: &App, visitor: &Visitor, here: &str) -> Self {
-        Self {
-            person: visitor.person.as_ref().map(|person| person.name.clone()),
-            token: visitor.form_token(app),
-            here: here.to_owned(),
-            ..Self::bare(app)
-        }
-    }
-
-    /// The frame of a page without forms, for nobody in particular.
-    pub(super) fn bare(app: &App) -> Self {
-        Self {
-            provider: app.config.provider_name.clone(),
-            is_sandbox: app.config.sandbox,
-            person: None,
-            token: String::new(),
-            here: "/".to_owned(),
-            urls: Urls::new(),
-        }
-    }
-}
 
 /// A page for this visitor. `finish_origin` is where one of its forms may lead in the end.
 pub(super) fn show(
@@ -59,6 +20,12 @@ pub(super) fn show(
 ) -> Response {
     let mut response = draw(status, template, finish_origin);
     if let Some(cookie) = visitor.new_cookie(&app.config) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    // What was just done has been told now.
+    if visitor.flash.is_some()
+        && let Some(cookie) = visitor::flash_cookie(&app.config, None)
+    {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
@@ -134,25 +101,63 @@ struct Message {
     text: String,
 }
 
-/// The page for what could not be done. The status is the one that programs would get.
-pub(super) fn failed(app: &App, error: &Error) -> Response {
+/// The same within somebody's wallet.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Problem {
+    frame: Frame,
+    title: &'static str,
+    text: String,
+}
+
+/// What could not be done, in words, with the status and the headers that programs would get.
+fn explain(error: &Error, not_found: (&'static str, &'static str)) -> (Response, &'static str, String) {
     let mapped = WebError(error.clone()).into_response();
     let (title, text) = match (mapped.status(), error) {
-        (StatusCode::NOT_FOUND, _) => (
-            "This link leads nowhere",
-            "It may be incomplete: go back to the app and follow its link once more, or start again there.".to_owned(),
-        ),
+        (StatusCode::NOT_FOUND, _) => (not_found.0, not_found.1.to_owned()),
         (_, Error::Refused(refusal)) => ("This cannot be done", sentence(&refusal.description)),
         (StatusCode::SERVICE_UNAVAILABLE, _) => {
             ("Please try again in a moment", "We cannot reach our records just now.".to_owned())
         }
         _ => ("Something went wrong here", "It is our fault, not yours. Please try again later.".to_owned()),
     };
-    let mut response = draw(mapped.status(), &Message { frame: Frame::bare(app), title, text }, None);
+    (mapped, title, text)
+}
+
+/// The page for what could not be done. The status is the one that programs would get.
+pub(super) fn failed(app: &App, error: &Error) -> Response {
+    let missing = "It may be incomplete: go back to the app and follow its link once more, or start again there.";
+    let (mapped, title, text) = explain(error, ("This link leads nowhere", missing));
+    retry_after(&mapped, draw(mapped.status(), &Message { frame: Frame::bare(app), title, text }, None))
+}
+
+/// The same for somebody in their wallet.
+pub(super) fn failed_in_wallet(app: &App, member: &Member, error: &Error) -> Response {
+    let missing = "There is nothing of yours at this address. It may have been removed, or the link may be incomplete.";
+    let (mapped, title, text) = explain(error, ("This is not here", missing));
+    let problem = Problem { frame: member.frame(app), title, text };
+    retry_after(&mapped, show(app, &member.visitor, mapped.status(), &problem, None))
+}
+
+fn retry_after(mapped: &Response, mut response: Response) -> Response {
     if let Some(wait) = mapped.headers().get(header::RETRY_AFTER) {
         response.headers_mut().insert(header::RETRY_AFTER, wait.clone());
     }
     response
+}
+
+/// The page for a form without the token of this browser's log-in.
+pub(super) fn stale(app: &App, member: &Member) -> Response {
+    let text = "The page had become out of date, so nothing was changed. Go back, load it again, and try once more. If \
+                you keep seeing this, your browser may be refusing cookies.";
+    let problem = Problem { frame: member.frame(app), title: "Nothing was changed", text: text.to_owned() };
+    show(app, &member.visitor, StatusCode::FORBIDDEN, &problem, None)
+}
+
+/// The page where nothing of ours is.
+pub(crate) fn nowhere(app: &App) -> Response {
+    let text = "There is no page at this address. Check how it is written, or begin at the start page.".to_owned();
+    draw(StatusCode::NOT_FOUND, &Message { frame: Frame::bare(app), title: "This page does not exist", text }, None)
 }
 
 /// The page where a wallet address would be, if there were one.

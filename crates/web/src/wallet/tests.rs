@@ -1,5 +1,7 @@
 //! The pages as browsers meet them, without a network: requests go straight to the routes.
 
+mod frame;
+
 use super::routes;
 use axum::Router;
 use axum::body::Body;
@@ -343,28 +345,28 @@ async fn log_in_begins_a_session_that_nobody_could_know() {
     let planted = "p".repeat(43);
     browser.cookies.insert("__Host-bursar-session".to_owned(), planted.clone());
     let answer = browser.log_in_at("/login", "alice", "alice").await;
-    assert_eq!(answer.location(), "/");
+    assert_eq!(answer.location(), "/wallet");
     let cookie = answer.header("set-cookie");
     assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
     let first = browser.session().unwrap().clone();
     assert_ne!(first, planted);
-    assert!(browser.get("/").await.body.contains("500.00 CAD"));
+    assert!(browser.get("/wallet").await.body.contains("500.00 CAD"));
 
     // As somebody else: another session, and the first one is gone.
-    let token = browser.get("/").await.token();
+    let token = browser.get("/wallet").await.token();
     browser.post("/login", &[("name", "bob"), ("password", "bob"), ("token", &token)]).await.location();
     assert_ne!(browser.session(), Some(&first));
     let mut thief = provider.browser();
     thief.cookies.insert("__Host-bursar-session".to_owned(), first);
-    assert!(!thief.get("/").await.body.contains("Logged in as"));
+    assert!(thief.get("/wallet").await.location() == "/login");
 
     // Logged out: a copy of the cookie is worth nothing.
-    let (copy, token) = (browser.session().unwrap().clone(), browser.get("/").await.token());
+    let (copy, token) = (browser.session().unwrap().clone(), browser.get("/wallet").await.token());
     browser.post("/logout", &[("token", "x")]).await.location();
     assert_eq!(browser.session(), Some(&copy), "a form that is not ours logs nobody out");
     browser.post("/logout", &[("token", &token)]).await.location();
     thief.cookies.insert("__Host-bursar-session".to_owned(), copy);
-    assert!(!thief.get("/").await.body.contains("Logged in as"));
+    assert!(thief.get("/wallet").await.location() == "/login");
 }
 
 #[tokio::test]
@@ -412,8 +414,8 @@ async fn log_in_and_log_out_lead_nowhere_else() {
         let mut browser = provider.browser();
         let token = browser.get("/login").await.token();
         let form = [("name", "alice"), ("password", "alice"), ("token", &token), ("to", to)];
-        assert_eq!(browser.post("/login", &form).await.location(), "/", "{to}");
-        let token = browser.get("/").await.token();
+        assert_eq!(browser.post("/login", &form).await.location(), "/wallet", "{to}");
+        let token = browser.get("/wallet").await.token();
         assert_eq!(browser.post("/logout", &[("token", &token), ("to", to)]).await.location(), "/", "{to}");
     }
 }

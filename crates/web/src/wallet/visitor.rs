@@ -2,9 +2,12 @@
 //!
 //! Two cookies hold one random value each. The session's is new at every log-in, so nobody can be made to use a
 //! session that somebody else knows. The browser's only binds forms before there is a session. What is asked and
-//! decided is in URLs, never in cookies, so several requests can be open side by side.
+//! decided is in URLs, never in cookies, so several requests can be open side by side. Three more cookies hold nothing
+//! secret: how this reader wants numbers and times, the browser's time zone, and what was just done.
 
+use super::frame::Flash;
 use super::page;
+use super::view::{Choice, View};
 use crate::edge::ClientAddress;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
@@ -17,6 +20,9 @@ use std::sync::Arc;
 
 /// Longest cookie value that is looked at. Ours have 43 characters at most.
 const VALUE_LENGTH_MAX: usize = 64;
+
+/// The same of those without secrets: a language tag and the name of a time zone.
+const PLAIN_LENGTH_MAX: usize = 100;
 
 /// Whoever sends a request.
 #[derive(Debug, Clone)]
@@ -33,6 +39,10 @@ pub(crate) struct Visitor {
     pub(super) is_browser: bool,
     /// Who is logged in.
     pub(super) person: Option<LoggedIn>,
+    /// How numbers and times are written for them.
+    pub(super) view: View,
+    /// What was just done, to be told on the next page.
+    pub(super) flash: Option<&'static Flash>,
 }
 
 impl FromRequestParts<Arc<App>> for Visitor {
@@ -55,7 +65,15 @@ impl Visitor {
             None => None,
         };
         let browser = cookie(headers, &name(&app.config, BROWSER));
+        let plain = |what| plain_cookie(headers, &name(&app.config, what));
+        let chosen = plain(CHOICE).and_then(|choice| {
+            let (numbers, zone) = choice.split_once('~')?;
+            Some(Choice::known(numbers, zone))
+        });
+        let zone = plain(ZONE);
         Ok(Self {
+            view: View::new(chosen.unwrap_or_default(), Some(headers), zone.as_deref(), app.clock.now()),
+            flash: plain(FLASH).as_deref().and_then(Flash::of_code),
             is_new: browser.is_none(),
             browser: browser.unwrap_or_else(|| login::new_browser(app)),
             session: session.filter(|_| person.is_some()),
@@ -114,6 +132,12 @@ impl Visitor {
 
 const SESSION: &str = "session";
 const BROWSER: &str = "browser";
+/// How the reader wants numbers and times: a language tag and a time zone, `de-CH~Europe/Zurich`.
+const CHOICE: &str = "choice";
+/// The browser's time zone, written by our script.
+const ZONE: &str = "zone";
+/// The code of what was just done.
+const FLASH: &str = "flash";
 
 /// The cookie of a new session.
 pub(super) fn session_cookie(config: &Config, token: &str) -> Option<HeaderValue> {
@@ -125,10 +149,32 @@ pub(super) fn no_session_cookie(config: &Config) -> Option<HeaderValue> {
     set_cookie(config, SESSION, "", Life::Over)
 }
 
+/// Keeps how this browser's reader wants numbers and times; forgets it if nothing is chosen.
+pub(super) fn choice_cookie(config: &Config, choice: &Choice) -> Option<HeaderValue> {
+    let (numbers, zone) = (choice.numbers.as_deref().unwrap_or_default(), choice.zone.as_deref().unwrap_or_default());
+    let life = if numbers.is_empty() && zone.is_empty() { Life::Over } else { Life::Year };
+    set_cookie(config, CHOICE, &format!("{numbers}~{zone}"), life)
+}
+
+/// Keeps for the next page what was just done, or forgets it.
+pub(super) fn flash_cookie(config: &Config, flash: Option<&Flash>) -> Option<HeaderValue> {
+    match flash {
+        Some(flash) => set_cookie(config, FLASH, flash.code(), Life::Browser),
+        None => set_cookie(config, FLASH, "", Life::Over),
+    }
+}
+
+/// The name of the cookie by which our script tells the browser's time zone.
+pub(super) fn zone_cookie_name(config: &Config) -> String {
+    name(config, ZONE)
+}
+
 /// How long a browser keeps a cookie. How long a session lasts is up to the server.
 enum Life {
     /// Until it is closed.
     Browser,
+    /// A year.
+    Year,
     /// Not at all.
     Over,
 }
@@ -150,18 +196,26 @@ fn set_cookie(config: &Config, what: &str, value: &str, life: Life) -> Option<He
     let secure = if config.is_secure() { "; Secure" } else { "" };
     let life = match life {
         Life::Browser => "",
+        Life::Year => "; Max-Age=31536000",
         Life::Over => "; Max-Age=0",
     };
     let name = name(config, what);
     HeaderValue::try_from(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{life}")).ok()
 }
 
-/// The first cookie of this name that can be one of ours.
+/// The first cookie of this name that can be one of our secrets.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let ours = |value: &&str| {
-        (1..=VALUE_LENGTH_MAX).contains(&value.len())
-            && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
+    first_cookie(headers, name, VALUE_LENGTH_MAX, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+/// The first cookie of this name that can be one of those without secrets.
+fn plain_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_+/~".contains(&b);
+    first_cookie(headers, name, PLAIN_LENGTH_MAX, plain)
+}
+
+fn first_cookie(headers: &HeaderMap, name: &str, length_max: usize, allowed: fn(u8) -> bool) -> Option<String> {
+    let ours = |value: &&str| (1..=length_max).contains(&value.len()) && value.bytes().all(allowed);
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -1,8 +1,8 @@
 //! What an app asks for, in sentences: pure functions from access to plain words.
 
+pub(super) use super::view::Moment;
 use bursar_app::interactions::Item;
 use bursar_types::{Action, Amount, ResourceType};
-use jiff::{Timestamp, tz::TimeZone};
 
 /// An amount as people write it: digits in groups, code behind, and no more zeros after the point than cents have.
 pub(super) fn money(amount: &Amount) -> String {
@@ -27,23 +27,6 @@ pub(super) fn grouped(digits: &str) -> String {
         text.push(digit);
     }
     text
-}
-
-/// An instant, for people and for programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Moment {
-    /// `20 May 2025 13:00 UTC`.
-    pub(super) text: String,
-    /// As RFC 3339 writes it, for `<time datetime>`.
-    pub(super) iso: String,
-}
-
-impl Moment {
-    /// To the minute, since this is read by people; programs find the exact instant beside it.
-    pub(super) fn new(at: Timestamp) -> Self {
-        let utc = at.to_zoned(TimeZone::UTC);
-        Self { text: utc.strftime("%-d %B %Y %H:%M UTC").to_string(), iso: at.to_string() }
-    }
 }
 
 /// The whole request in one line, to stand after the name of whoever asks.

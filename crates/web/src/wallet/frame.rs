@@ -1,0 +1,155 @@
+//! What surrounds the content of each page: who is logged in, where they can go, and what was just done.
+
+use super::assets::Urls;
+use super::view::View;
+use super::visitor::{self, Visitor};
+use bursar_app::App;
+
+/// Where people go from every page of their wallet, in this order. Only what exists is here.
+///
+/// Each has a path, the words for a wide and for a narrow screen, and the outline of its icon in a square of 24 units.
+const MENU: &[(&str, &str, &str, &str)] = &[
+    ("/wallet", "Home", "Home", "M3.5 11 12 4l8.5 7M6 9.5V20h12V9.5M10 20v-5.5h4V20"),
+    (
+        "/wallet/account",
+        "Account",
+        "Account",
+        "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM4.5 20.5c.8-3.6 3.8-5.5 7.5-5.5s6.7 1.9 7.5 5.5",
+    ),
+];
+
+/// A link of the menu.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) path: &'static str,
+    pub(super) label: &'static str,
+    pub(super) short: &'static str,
+    pub(super) icon: &'static str,
+    /// Whether the page is in this part of the wallet.
+    pub(super) is_here: bool,
+}
+
+/// The menu as it looks at `here`.
+fn menu(here: &str) -> Vec<Link> {
+    let path = here.split(['?', '#']).next().unwrap_or_default();
+    let is_below = |part: &str| path.strip_prefix(part).is_some_and(|rest| rest.starts_with('/'));
+    // Everything is below the first entry, so that one is only where nothing else is.
+    let of = |part: &str| path == part || (part != MENU[0].0 && is_below(part));
+    MENU.iter().map(|&(path, label, short, icon)| Link { path, label, short, icon, is_here: of(path) }).collect()
+}
+
+/// What was just done, told on the next page and never again. Known by its code: no page repeats what an URL says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Flash {
+    code: &'static str,
+    pub(super) text: &'static str,
+}
+
+/// Everything that can be told so.
+pub(super) static DISPLAY_SAVED: Flash =
+    Flash { code: "display-saved", text: "Numbers and times are now shown your way." };
+static FLASHES: [&Flash; 1] = [&DISPLAY_SAVED];
+
+impl Flash {
+    /// The word that stands for it in a cookie.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The one with this code.
+    pub(super) fn of_code(code: &str) -> Option<&'static Self> {
+        FLASHES.into_iter().find(|flash| flash.code == code)
+    }
+}
+
+/// What surrounds the content of each page.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    /// The provider's name.
+    pub(super) provider: String,
+    /// Whether money is only play money.
+    pub(super) is_sandbox: bool,
+    /// Who is logged in.
+    pub(super) person: Option<String>,
+    /// The token for the page's forms.
+    pub(super) token: String,
+    /// Where the page is, to come back to it.
+    pub(super) here: String,
+    pub(super) menu: Vec<Link>,
+    pub(super) flash: Option<&'static Flash>,
+    /// How numbers and times are written.
+    pub(super) view: View,
+    /// The cookie by which the script tells the browser's time zone; none if the reader chose one.
+    pub(super) zone_cookie: Option<String>,
+    pub(super) urls: Urls,
+}
+
+impl Frame {
+    /// The frame of a page at `here`.
+    pub(super) fn new(app: &App, visitor: &Visitor, here: &str) -> Self {
+        Self {
+            person: visitor.person.as_ref().map(|person| person.name.clone()),
+            token: visitor.form_token(app),
+            here: here.to_owned(),
+            menu: menu(here),
+            flash: visitor.flash,
+            zone_cookie: visitor.view.chosen.zone.is_none().then(|| visitor::zone_cookie_name(&app.config)),
+            view: visitor.view.clone(),
+            ..Self::bare(app)
+        }
+    }
+
+    /// The frame of a page without forms, for nobody in particular.
+    pub(super) fn bare(app: &App) -> Self {
+        Self {
+            provider: app.config.provider_name.clone(),
+            is_sandbox: app.config.sandbox,
+            person: None,
+            token: String::new(),
+            here: "/".to_owned(),
+            menu: Vec::new(),
+            flash: None,
+            view: View::unknown(app.clock.now()),
+            zone_cookie: None,
+            urls: Urls::new(),
+        }
+    }
+
+    /// The time zone of the page, if it is the reader's.
+    pub(super) fn zone(&self) -> &str {
+        match self.view.zone_name() {
+            (name, true) => name,
+            (_, false) => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_menu_marks_where_one_is() {
+        fn check(here: &str, expected: Option<&str>) {
+            let marked: Vec<&str> = menu(here).iter().filter(|link| link.is_here).map(|link| link.path).collect();
+            assert_eq!(marked, expected.into_iter().collect::<Vec<_>>(), "{here}");
+        }
+        check("/wallet", Some("/wallet"));
+        check("/wallet?a=b", Some("/wallet"));
+        check("/wallet/account", Some("/wallet/account"));
+        check("/wallet/account/display?x=/wallet", Some("/wallet/account"));
+        check("/wallet/accounting", None);
+        check("/wallet/elsewhere", None);
+        check("/", None);
+    }
+
+    #[test]
+    fn what_was_done_is_known_by_its_code() {
+        for flash in FLASHES {
+            assert_eq!(Flash::of_code(flash.code()), Some(flash));
+            assert!(flash.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "it is the value of a cookie");
+            assert!(flash.text.ends_with('.'));
+        }
+        assert_eq!(Flash::of_code("<b>paid</b>"), None);
+    }
+}
