@@ -39,10 +39,11 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
  * @param {string} name
  * @param {(provider: Provider, row: (name: string, body: () => Promise<void>) => Promise<void>) => Promise<void>} body
  *   `row` is one line of a table: a test of its own, after whose failure the others still run
+ * @param {{ port?: number, patience?: number }} [options] the port to try first; how long it may take, in milliseconds
  */
-export function scenario(name, body) {
-  test(name, { timeout: SCENARIO_MS_MAX }, async (t) => {
-    const provider = await Provider.start();
+export function scenario(name, body, { port, patience = SCENARIO_MS_MAX } = {}) {
+  test(name, { timeout: patience }, async (t) => {
+    const provider = await Provider.start(port);
     let failures = 0;
     const counted = async (run) => {
       try {
@@ -82,12 +83,12 @@ export class Provider {
     this.log = '';
   }
 
-  /** Starts one and waits until it answers. */
-  static async start() {
+  /** Starts one, on this port if it is free, and waits until it answers. */
+  static async start(wanted) {
     program();
     const folder = await mkdtemp(join(tmpdir(), 'bursar-interop-'));
     for (let tried = 1; ; tried += 1) {
-      const provider = new Provider(folder, await freePort());
+      const provider = new Provider(folder, wanted && tried === 1 ? wanted : await freePort());
       if (await provider.#launch()) {
         await provider.set(BEGINNING);
         return provider;

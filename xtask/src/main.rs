@@ -20,6 +20,7 @@ Usage:
   cargo xtask tidy                    check the house rules
   cargo xtask bench [--engine postgres] [...]
                                       measure the optimised program; --help lists the rest, docs/performance.md explains it
+  cargo xtask screenshots [NAME]...   photograph the pages, or the named ones, into docs/screenshots
   cargo xtask setup                   install what the tests need: PostgreSQL, Node, Chromium, Python
 ";
 
@@ -29,6 +30,7 @@ enum Task {
     List,
     Tidy,
     Bench(bench::Ask),
+    Screenshots { pages: Vec<String> },
     Setup,
     Help,
 }
@@ -59,6 +61,7 @@ fn run(task: Task) -> Result<bool> {
         Task::List => rings::RINGS.iter().for_each(|ring| println!("{:<12} {}", ring.name, ring.about)),
         Task::Tidy => tidy::print(&root)?,
         Task::Bench(ask) => return bench::run(&root, &ask),
+        Task::Screenshots { pages } => rings::screenshots(&root, &pages)?,
         Task::Setup => setup::Setup::new(&rings::target_folder(&root)?).all()?,
         Task::Help => print!("{USAGE}"),
     }
@@ -79,6 +82,7 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Task, String> {
         "test" => parse_test(rest),
         "tidy" => alone(Task::Tidy),
         "bench" => bench::Ask::parse(rest).map(Task::Bench),
+        "screenshots" => Ok(Task::Screenshots { pages: rest.to_vec() }),
         "setup" => alone(Task::Setup),
         "help" | "--help" | "-h" => Ok(Task::Help),
         other => Err(format!("there is no `{other}`")),
@@ -127,6 +131,8 @@ mod tests {
         check("test --help", Ok(Task::Help));
         check("tidy", Ok(Task::Tidy));
         check("setup", Ok(Task::Setup));
+        check("screenshots", Ok(Task::Screenshots { pages: Vec::new() }));
+        check("screenshots home login", Ok(Task::Screenshots { pages: vec!["home".to_owned(), "login".to_owned()] }));
         check("help", Ok(Task::Help));
         check("", Err("say what to do"));
         check("bench --engine paper", Err("there is no engine `paper`, only embedded and postgres"));

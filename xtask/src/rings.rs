@@ -125,6 +125,18 @@ pub fn run(root: &Path, names: &[String]) -> Result<bool> {
     Ok(sum.failed == 0)
 }
 
+/// Photographs the pages of these names, or all of them, for the documentation.
+///
+/// # Errors
+///
+/// When something it needs is missing, or a page cannot be shown.
+pub fn screenshots(root: &Path, pages: &[String]) -> Result<()> {
+    let mut workshop = Workshop::new(root)?;
+    let words = ["run", "screenshots", "--"].into_iter().chain(pages.iter().map(String::as_str));
+    let mut take = workshop.with_pages(&words.collect::<Vec<_>>())?;
+    process::watch(&mut take, NPM_LIMIT, Tally::of_node_line).1
+}
+
 struct Row {
     name: &'static str,
     time: Duration,
@@ -265,10 +277,15 @@ impl Workshop {
     }
 
     fn prepare_interop(&mut self) -> Result<Command> {
+        self.with_pages(&["test"])
+    }
+
+    /// npm with these words, the program built and a browser at hand.
+    fn with_pages(&mut self, words: &[&str]) -> Result<Command> {
         let node = self.clients()?;
         let chromium = self.setup.chromium()?;
         let binary = self.binary()?;
-        let mut test = self.npm(&node, &["test"]);
+        let mut test = self.npm(&node, words);
         test.env("BURSAR_BIN", binary).env("CHROMIUM", chromium);
         Ok(test)
     }
