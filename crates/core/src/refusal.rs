@@ -40,6 +40,8 @@ pub enum Code {
     TokenUnknown,
     /// 403 `inactive_token`.
     TokenInactive,
+    /// 403 `grant_paused`: the account holder has paused the grant; the token works again once they resume it.
+    GrantPaused,
     /// 403 `insufficient_grant`.
     InsufficientGrant,
     /// 401 `invalid_signature`.
@@ -68,6 +70,8 @@ pub enum Code {
     NotFound,
     /// 409: the resource is past the state in which this is possible.
     Conflict,
+    /// 400 `unconfirmed`: a mandate without a limit needs a second confirmation.
+    Unconfirmed,
     /// 409: an idempotency key was used before with another request.
     IdempotencyConflict,
     /// 413: the request body is too large.
@@ -96,6 +100,7 @@ impl Code {
             Self::Unauthenticated => "unauthenticated",
             Self::TokenUnknown => "invalid_token",
             Self::TokenInactive => "inactive_token",
+            Self::GrantPaused => "grant_paused",
             Self::InsufficientGrant => "insufficient_grant",
             Self::SignatureInvalid => "invalid_signature",
             Self::LimitExceeded => "limit_exceeded",
@@ -110,6 +115,7 @@ impl Code {
             Self::RatesUnavailable => "rates_unavailable",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
+            Self::Unconfirmed => "unconfirmed",
             Self::IdempotencyConflict => "idempotency_key_reused",
             Self::TooLarge => "too_large",
             Self::UriTooLong => "uri_too_long",

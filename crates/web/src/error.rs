@@ -30,11 +30,12 @@ pub fn status(code: Code) -> StatusCode {
         | AmountTooLarge
         | InvalidReceiver
         | InvalidQuote
-        | NoRate => StatusCode::BAD_REQUEST,
+        | NoRate
+        | Unconfirmed => StatusCode::BAD_REQUEST,
         ClientUnsigned | InvalidContinuation | RequestDenied | Unauthenticated | TokenUnknown | SignatureInvalid => {
             StatusCode::UNAUTHORIZED
         }
-        TokenInactive | InsufficientGrant | LimitExceeded | OutsideInterval | ReceiverNotAllowed
+        TokenInactive | GrantPaused | InsufficientGrant | LimitExceeded | OutsideInterval | ReceiverNotAllowed
         | InsufficientFunds => StatusCode::FORBIDDEN,
         UnknownInteractRef | UnreadableContinuation | UnknownToken | NotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -26,6 +26,7 @@ fn every_code_has_its_word() {
     check(Code::Unauthenticated, "unauthenticated");
     check(Code::TokenUnknown, "invalid_token");
     check(Code::TokenInactive, "inactive_token");
+    check(Code::GrantPaused, "grant_paused");
     check(Code::InsufficientGrant, "insufficient_grant");
     check(Code::SignatureInvalid, "invalid_signature");
     check(Code::LimitExceeded, "limit_exceeded");
@@ -39,6 +40,7 @@ fn every_code_has_its_word() {
     check(Code::NoRate, "no_rate");
     check(Code::NotFound, "not_found");
     check(Code::Conflict, "conflict");
+    check(Code::Unconfirmed, "unconfirmed");
     check(Code::IdempotencyConflict, "idempotency_key_reused");
     check(Code::TooLarge, "too_large");
     check(Code::UriTooLong, "uri_too_long");

@@ -39,6 +39,7 @@ mod error;
 mod parse;
 mod period;
 mod recurrence;
+mod shorten;
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,6 +52,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use error::{DurationFault, InstantFault, IntervalError};
 use period::Period;
 use recurrence::Recurrence;
+pub use shorten::CannotShorten;
 
 /// The most bytes an interval may have. Every sensible interval has less than half of it.
 pub const INTERVAL_BYTES_MAX: usize = 200;
@@ -146,6 +148,17 @@ impl Interval {
     /// The end of the final window; `None` if the interval is without end.
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.last().map(|window| window.end)
+    }
+
+    /// The same windows, but none after the one with this index. What is left keeps its indices.
+    ///
+    /// Only the number of windows in the text changes; where windows are counted back from an end, the end as well.
+    ///
+    /// # Errors
+    ///
+    /// [`CannotShorten`] when there is no such window, or when what is left cannot be written as an interval.
+    pub fn shortened(&self, last: i64) -> Result<Self, CannotShorten> {
+        shorten::to_last(self, last)
     }
 
     /// The whole interval in plain English, for people: `3 windows of 1 month each, from 20 May 2025 13:00 UTC until

@@ -127,6 +127,17 @@ impl Recurrence {
         self.numbered(self.latest?)
     }
 
+    /// Whether windows counted back from any boundary are the same as those counted back from the anchor. With months in
+    /// the step they are if every boundary falls on the anchor's day, which no month is too short for.
+    pub(super) fn may_move_its_anchor(&self) -> bool {
+        self.step.months == 0 || self.step.micros == 0 && self.anchor.local.day() <= 28
+    }
+
+    /// Whether windows are counted back from an end.
+    pub(super) fn is_backward(&self) -> bool {
+        self.latest == Some(-1)
+    }
+
     /// The anchor's offset, at which people are shown all instants of the interval.
     pub(super) fn offset(&self) -> Offset {
         self.anchor.offset

@@ -1,6 +1,6 @@
 //! Repeating intervals against the shared vectors, tables, and a calendar of their own that only knows integers.
 
-use bursar_types::interval::{DurationFault, INTERVAL_BYTES_MAX, InstantFault};
+use bursar_types::interval::{CannotShorten, DurationFault, INTERVAL_BYTES_MAX, InstantFault};
 use bursar_types::{Interval, IntervalError, Window};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -889,6 +889,34 @@ proptest! {
         }
     }
 
+    /// Shortened, every window that is left is the same one under the same number, and none follows.
+    #[test]
+    fn shortened_intervals_keep_their_windows(
+        mut plan in right_plan(),
+        (count, last) in (1_u64..60, 0_i64..60),
+        endless: bool,
+        instant in instant(),
+    ) {
+        plan.count = (!endless).then_some(count);
+        prop_assume!(plan.is_right());
+        let interval = parse(&plan.text());
+        match interval.shortened(last) {
+            Ok(short) => {
+                for index in -2..=last + 2 {
+                    let expected = interval.window(index).filter(|_| index <= last);
+                    prop_assert_eq!(short.window(index), expected, "{} of {}", short, interval);
+                }
+                prop_assert_eq!(short.ends_at(), interval.window(last).map(|window| window.end));
+                let found = short.window_at(instant);
+                prop_assert_eq!(found, interval.window_at(instant).filter(|window| window.index <= last));
+                prop_assert_eq!(parse(short.as_str()).last(), short.last());
+            }
+            Err(CannotShorten::NoSuchWindow) => prop_assert_eq!(interval.window(last), None),
+            Err(CannotShorten::OtherNumbers) => prop_assert!(plan.backward && endless),
+            Err(CannotShorten::OtherWindows) => prop_assert!(plan.backward),
+        }
+    }
+
     #[test]
     fn json_gives_back_the_text(plan in right_plan()) {
         let interval = parse(&plan.text());
@@ -896,4 +924,30 @@ proptest! {
         prop_assert_eq!(&json, &serde_json::Value::String(plan.text()));
         prop_assert_eq!(serde_json::from_value::<Interval>(json).unwrap(), interval);
     }
+}
+
+// ---------------------------------------------------------------------------------------------- shortening
+
+#[test]
+fn intervals_are_shortened_in_their_own_words() {
+    #[track_caller]
+    fn check(text: &str, last: i64, expected: Result<&str, CannotShorten>) {
+        let found = parse(text).shortened(last);
+        assert_eq!(found.as_ref().map(Interval::as_str), expected.as_ref().copied(), "{text} to {last}");
+    }
+    use CannotShorten::{NoSuchWindow, OtherNumbers, OtherWindows};
+    check("R/2025-05-20T13:00:00Z/P1M", 2, Ok("R3/2025-05-20T13:00:00Z/P1M"));
+    check("R-1/2025-05-20T13:00:00.5+02:00/P1M", 0, Ok("R1/2025-05-20T13:00:00.5+02:00/P1M"));
+    check("R12/2025-05-20T13:00:00Z/P1W", 2, Ok("R3/2025-05-20T13:00:00Z/P1W"));
+    // Nothing to take away: the text stays as it was received.
+    check("R03/2025-05-20T13:00:00Z/P1W", 2, Ok("R03/2025-05-20T13:00:00Z/P1W"));
+    check("R3/2025-05-20T13:00:00Z/P1W", 3, Err(NoSuchWindow));
+    check("R3/2025-05-20T13:00:00Z/P1W", -1, Err(NoSuchWindow));
+    check("R/2025-05-20T13:00:00Z/2025-05-21T13:00:00Z", 6, Ok("R7/2025-05-20T13:00:00Z/2025-05-21T13:00:00Z"));
+    check("R3/P1M/2025-05-20T13:00:00Z", 1, Ok("R2/P1M/2025-04-20T13:00:00Z"));
+    check("R3/P1D/2025-05-31T13:00:00.25-05:30", 0, Ok("R1/P1D/2025-05-29T13:00:00.25-05:30"));
+    check("R3/P1M/2025-05-31T13:00:00Z", 1, Err(OtherWindows));
+    check("R3/P1M1D/2025-05-20T13:00:00Z", 1, Err(OtherWindows));
+    check("R/P1M/2025-05-20T13:00:00Z", -2, Err(OtherNumbers));
+    check("R/P1M/2025-05-20T13:00:00Z", -1, Ok("R/P1M/2025-05-20T13:00:00Z"));
 }
