@@ -24,6 +24,8 @@ pub struct Caller {
     pub key: BoundKey,
     /// What the token allows.
     pub access: Vec<GrantedAccess>,
+    /// Counts what the account holder had changed in that by then.
+    pub revision: u64,
     /// The key, ready for verifying.
     pub public_key: PublicKey,
     /// From when the token is no longer accepted.
@@ -54,8 +56,8 @@ pub async fn find(app: &App, value: &str) -> Result<Arc<Caller>, Error> {
         return Err(Error::refused(Code::TokenInactive, "Inactive Token"));
     }
     let public_key = keys::require_current(app, &grant.client, &grant.key, signature_refusal).await?;
-    let Grant { id: grant, client, key, access, .. } = grant;
-    let caller = Arc::new(Caller { grant, client, key, access, public_key, expires_at: token.expires_at });
+    let Grant { id: grant, client, key, access, revision, .. } = grant;
+    let caller = Arc::new(Caller { grant, client, key, access, revision, public_key, expires_at: token.expires_at });
     app.callers.keep(reading, id, caller.clone());
     Ok(caller)
 }

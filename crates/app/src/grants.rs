@@ -41,6 +41,8 @@ pub async fn request(app: &App, request: GrantRequest, client: KnownClient) -> R
         created_at: now,
         expires_at: now.saturating_add(app.config.interaction_lifetime).unwrap_or(now),
         polled_at: None,
+        paused_at: None,
+        revision: 0,
         state: if interactive { State::Pending } else { State::Issued { holder: None } },
     };
     let issue = (!interactive).then(|| tokens::new_token(app, id, now));

@@ -1,14 +1,19 @@
 //! Interactions: a person sees what an app asks for, and decides.
 
 use crate::login::LoggedIn;
-use crate::{App, Error};
+use crate::{App, Error, spending};
 use bursar_core::access::ClientId;
 use bursar_core::grant::{Decision, Grant, Outcome, State, Undecidable};
+use bursar_core::narrow::{self, Terms};
 use bursar_core::secret::Purpose;
 use bursar_core::{Code, Id};
-use bursar_store::{LockKey, Tx, grant, incoming_payment, wallet_address};
-use bursar_types::{Action, Amount, Interval, LimitAmount, Limits, ResourceType, Window};
+use bursar_store::{LockKey, Tx, grant, wallet_address};
+use bursar_types::{Action, Asset, ResourceType};
 use jiff::Timestamp;
+
+pub use crate::spending::{Receiver, Schedule, Spending};
+/// What a person makes of a request, and why that may not be possible.
+pub use bursar_core::narrow::{Choice, End, Less, NotLess};
 
 /// What a person has to know before deciding.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +38,10 @@ pub struct Consent {
     pub now: Timestamp,
     /// Until when a decision is possible.
     pub expires_at: Timestamp,
+    /// Whether something could be spent without a limit on the amount, which has to be confirmed.
+    pub is_unlimited: bool,
+    /// A name for exactly what the items say, to be given back with an approval.
+    pub terms: String,
 }
 
 /// Whether there is still something to decide.
@@ -59,83 +68,72 @@ pub struct Item {
     pub wallet: Option<String>,
     /// What it could spend; only for outgoing payments that it may create.
     pub spending: Option<Spending>,
+    /// What it asked to spend, which the person may have lowered.
+    pub asked: Option<Spending>,
+    /// The asset in which a limit counts, or would count if there was one.
+    pub asset: Option<Asset>,
 }
 
-/// What an app could spend.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spending {
-    /// The most in each window, or ever without windows. Without it there is no limit.
-    pub amount: Option<LimitAmount>,
-    /// The windows.
-    pub schedule: Option<Schedule>,
-    /// The most it can ever come to from now on; none if there is no such amount, or none that can be written.
-    pub total: Option<Amount>,
-    /// The only receiver.
-    pub receiver: Option<Receiver>,
-}
-
-/// When an app could spend.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Schedule {
-    /// The interval.
-    pub interval: Interval,
-    /// The first window, if there is one.
-    pub first: Option<Window>,
-    /// The window of the present.
-    pub current: Option<Window>,
-    /// The window after the current one; before the first, the first.
-    pub next: Option<Window>,
-    /// The last window, if the windows end.
-    pub last: Option<Window>,
-    /// How many windows can still be used, the current one included; none if they are without end.
-    pub windows_left: Option<u64>,
-}
-
-/// The only receiver an app could pay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receiver {
-    /// URL of the incoming payment.
-    pub url: String,
-    /// The name behind it, if it is at this provider.
-    pub name: Option<String>,
-}
-
-/// Loads what a person has to know.
+/// Loads what a person has to know about a request as it was made.
 ///
 /// # Errors
 /// Not found, when the link is not one of ours.
 pub async fn view(app: &App, id: &str, path: &str) -> Result<Consent, Error> {
-    let (grant, receivers) = load(app, id, path).await?;
-    let now = app.clock.now();
-    let items = grant
-        .access
-        .iter()
-        .zip(receivers)
-        .map(|(access, receiver)| Item {
-            resource: access.resource,
-            actions: access.actions.iter().collect(),
-            wallet: access.identifier.clone(),
-            spending: (access.resource == ResourceType::OutgoingPayment && access.actions.contains(Action::Create))
-                .then(|| Spending::new(access.limits.as_ref(), receiver, now)),
+    consider(app, id, path, &Choice::default()).await
+}
+
+/// The same of what the request comes to if a person makes this of it.
+///
+/// # Errors
+/// Not found, when the link is not one of ours; [`NotLess`] for a choice that is not possible.
+pub async fn consider(app: &App, id: &str, path: &str, choice: &Choice) -> Result<Consent, Error> {
+    let id = own_link(app, id, path)?;
+    let (base, choice, now) = (app.config.resource_url(), choice.clone(), app.clock.now());
+    app.store
+        .read(move |tx| {
+            let grant = load(tx, &id)?;
+            let assets = spending::assets(tx, &grant.access)?;
+            let terms = Terms::new(&grant.access, &assets, &choice, grant.created_at, now);
+            let terms = terms.map_err(bursar_core::Refusal::from)?;
+            let mut items = Vec::with_capacity(terms.access.len());
+            for ((asked, granted), wallet) in grant.access.iter().zip(&terms.access).zip(assets) {
+                let limit = asked.limits.as_ref().and_then(|limits| limits.amount);
+                items.push(Item {
+                    resource: asked.resource,
+                    actions: asked.actions.iter().collect(),
+                    wallet: asked.identifier.clone(),
+                    spending: spending::of_item(tx, &base, granted, now)?,
+                    asked: spending::of_item(tx, &base, asked, now)?,
+                    asset: limit.map(|limit| limit.amount().asset()).or(wallet).filter(|_| narrow::spends(asked)),
+                });
+            }
+            Ok(Consent::new(&grant, items, &terms, now))
         })
-        .collect();
-    let client_address = match &grant.client {
-        ClientId::WalletAddress(url) => url.clone(),
-        ClientId::Jwk(thumbprint) => format!("key {thumbprint}"),
-    };
-    let finish_origin = grant.finish.as_ref().and_then(|finish| url::Url::parse(&finish.uri).ok());
-    Ok(Consent {
-        grant: grant.id,
-        client_name: grant.client_name.clone().unwrap_or_else(|| client_address.clone()),
-        client_address,
-        items,
-        subject: grant.subject.clone(),
-        wallets: wallets_of(&grant),
-        finish_origin: finish_origin.map(|url| url.origin().ascii_serialization()),
-        stage: stage(&grant, now),
-        now,
-        expires_at: grant.expires_at,
-    })
+        .await
+}
+
+impl Consent {
+    fn new(grant: &Grant, items: Vec<Item>, terms: &Terms, now: Timestamp) -> Self {
+        let client_address = match &grant.client {
+            ClientId::WalletAddress(url) => url.clone(),
+            ClientId::Jwk(thumbprint) => format!("key {thumbprint}"),
+        };
+        let finish_origin = grant.finish.as_ref().and_then(|finish| url::Url::parse(&finish.uri).ok());
+        Self {
+            grant: grant.id,
+            client_name: grant.client_name.clone().unwrap_or_else(|| client_address.clone()),
+            client_address,
+            items,
+            subject: grant.subject.clone(),
+            wallets: wallets_of(grant),
+            finish_origin: finish_origin.map(|url| url.origin().ascii_serialization()),
+            stage: stage(grant, now),
+            now,
+            expires_at: grant.expires_at,
+            is_unlimited: terms.are_unlimited(),
+            terms: terms.fingerprint(&grant.id),
+        }
+    }
 }
 
 fn stage(grant: &Grant, now: Timestamp) -> Stage {
@@ -145,40 +143,6 @@ fn stage(grant: &Grant, now: Timestamp) -> Stage {
         State::Approved { .. } | State::Issued { .. } => Stage::Approved,
         State::Denied { .. } => Stage::Denied,
         State::Ended { .. } => Stage::Over,
-    }
-}
-
-impl Spending {
-    /// What these limits come to from `now` on.
-    pub fn new(limits: Option<&Limits>, receiver: Option<Receiver>, now: Timestamp) -> Self {
-        let amount = limits.and_then(|limits| limits.amount);
-        let schedule = limits.and_then(|limits| limits.interval.as_ref()).map(|interval| Schedule::new(interval, now));
-        let windows = schedule.as_ref().map_or(Some(1), |schedule| schedule.windows_left);
-        let total = amount.zip(windows).and_then(|(limit, windows)| {
-            let amount = limit.amount();
-            amount.asset().amount(amount.value().checked_mul(windows)?).ok()
-        });
-        Self { amount, schedule, total, receiver }
-    }
-}
-
-impl Schedule {
-    /// How an interval looks from `now`.
-    pub fn new(interval: &Interval, now: Timestamp) -> Self {
-        let current = interval.window_at(now);
-        let first = interval.first();
-        let next = match (&current, &first) {
-            (Some(current), _) => interval.next(current),
-            (None, Some(first)) if now < first.start => Some(*first),
-            _ => None,
-        };
-        let last = interval.last();
-        let windows_left = match (current.or(next), &last) {
-            (Some(earliest), Some(last)) => u64::try_from(last.index - earliest.index + 1).ok(),
-            (None, Some(_)) => Some(0),
-            (_, None) => None,
-        };
-        Self { first, current, next, last, windows_left, interval: interval.clone() }
     }
 }
 
@@ -196,41 +160,41 @@ fn wallets_of(grant: &Grant) -> Vec<String> {
     wallets
 }
 
-async fn load(app: &App, id: &str, path: &str) -> Result<(Grant, Vec<Option<Receiver>>), Error> {
-    let missing = || Error::not_found("request: the link may be incomplete");
+/// The grant of a link that is one of ours.
+fn own_link(app: &App, id: &str, path: &str) -> Result<Id, Error> {
     let id: Id = id.parse().map_err(|_| missing())?;
-    if !app.secret.matches(Purpose::InteractPath, id.as_bytes(), path) {
-        return Err(missing());
-    }
-    let base = app.config.resource_url();
-    app.store
-        .read(move |tx| {
-            let grant = grant::by_id(tx, &id)?.ok_or_else(missing)?;
-            let mut receivers = Vec::new();
-            for item in &grant.access {
-                let only = item.limits.as_ref().and_then(|limits| limits.receiver.clone());
-                receivers.push(only.map(|url| receiver(tx, &base, url)).transpose()?);
-            }
-            Ok((grant, receivers))
-        })
-        .await
+    if app.secret.matches(Purpose::InteractPath, id.as_bytes(), path) { Ok(id) } else { Err(missing()) }
 }
 
-/// Names the receiver, if it is at this provider.
-fn receiver(tx: &mut Tx<'_>, base: &str, url: String) -> Result<Receiver, Error> {
-    let Some(id) = crate::receivers::local_id(base, &url) else { return Ok(Receiver { url, name: None }) };
-    let payment = incoming_payment::by_id(tx, &id)?;
-    let wallet = payment.map(|payment| wallet_address::by_id(tx, &payment.wallet_address)).transpose()?.flatten();
-    Ok(Receiver { url, name: wallet.map(|wallet| wallet.public_name.unwrap_or(wallet.url)) })
+fn missing() -> Error {
+    Error::not_found("request: the link may be incomplete")
+}
+
+fn load(tx: &mut Tx<'_>, id: &Id) -> Result<Grant, Error> {
+    grant::by_id(tx, id)?.ok_or_else(missing)
 }
 
 /// What a person answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Agree, as this account holder.
-    Approve(LoggedIn),
+    /// Agree.
+    Approve {
+        /// Who.
+        person: LoggedIn,
+        /// To what.
+        choice: Choice,
+        /// What they were shown ([`Consent::terms`]), if a page did.
+        shown: Option<String>,
+    },
     /// Refuse.
     Deny,
+}
+
+impl Answer {
+    /// Agree to everything that was asked, as this account holder.
+    pub fn approve(person: LoggedIn) -> Self {
+        Self::Approve { person, choice: Choice::as_asked(), shown: None }
+    }
 }
 
 /// Where the browser goes after a decision.
@@ -246,36 +210,66 @@ pub struct Finished {
 ///
 /// # Errors
 /// Not found, when the link is not one of ours; [`Code::InsufficientGrant`] when somebody agrees for a wallet
-/// that is not theirs.
+/// that is not theirs; [`NotLess`] for a choice that is not possible; [`Code::Conflict`] when it is not what was shown;
+/// [`Code::Unconfirmed`] without a limit that nobody has confirmed.
 pub async fn decide(app: &App, id: &str, path: &str, answer: Answer) -> Result<Finished, Error> {
-    let (seen, _) = load(app, id, path).await?;
-    let (now, id) = (app.clock.now(), seen.id);
     let person = match &answer {
-        Answer::Approve(person) => Some(person.clone()),
+        Answer::Approve { person, .. } => Some(person.clone()),
         Answer::Deny => None,
     };
-    let grant = app
-        .store
+    let now = app.clock.now();
+    let (grant, _) = apply(app, own_link(app, id, path)?, answer, now).await?;
+    Ok(finished(app, &grant, now, person.map_or(Presence::Nobody, Presence::Person)))
+}
+
+/// The grant after a decision, and whether that has changed it.
+async fn apply(app: &App, id: Id, answer: Answer, now: Timestamp) -> Result<(Grant, bool), Error> {
+    app.store
         .write(vec![LockKey::of(&id)], move |tx| {
-            let mut grant = grant::by_id(tx, &id)?.ok_or_else(|| Error::not_found("request"))?;
+            let mut grant = load(tx, &id)?;
             let decision = match &answer {
-                Answer::Approve(person) => {
+                Answer::Approve { person, .. } => {
                     require_owner(tx, &grant, person)?;
                     Decision::Approve { holder: person.holder }
                 }
                 Answer::Deny => Decision::Deny,
             };
-            match grant.decide(decision, now) {
-                Ok(state) => {
-                    grant::set_state(tx, &id, grant.state, state)?;
-                    grant.state = state;
-                }
-                Err(Undecidable::Expired | Undecidable::Decided) => {}
+            let state = match grant.decide(decision, now) {
+                Ok(state) => state,
+                Err(Undecidable::Expired | Undecidable::Decided) => return Ok((grant, false)),
+            };
+            if let Answer::Approve { choice, shown, .. } = &answer {
+                grant_terms(tx, &mut grant, choice, shown.as_deref(), now)?;
             }
-            Ok::<_, Error>(grant)
+            grant::set_state(tx, &id, grant.state, state)?;
+            grant.state = state;
+            Ok::<_, Error>((grant, true))
         })
-        .await?;
-    Ok(finished(app, &grant, now, person.as_ref()))
+        .await
+}
+
+/// Gives the access items of a request the limits that a person has chosen.
+fn grant_terms(
+    tx: &mut Tx<'_>,
+    grant: &mut Grant,
+    choice: &Choice,
+    shown: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let assets = spending::assets(tx, &grant.access)?;
+    let terms = Terms::new(&grant.access, &assets, choice, grant.created_at, now);
+    let terms = terms.map_err(bursar_core::Refusal::from)?;
+    if shown.is_some_and(|shown| shown != terms.fingerprint(&grant.id)) {
+        return Err(Error::refused(Code::Conflict, "this is not what the page showed: look again, then decide"));
+    }
+    terms.require_confirmed(choice)?;
+    for (asked, granted) in grant.access.iter().zip(&terms.access) {
+        if asked.limits != granted.limits {
+            grant::set_limits(tx, asked, grant::Before::Asked, granted.limits.as_ref())?;
+        }
+    }
+    grant.access = terms.access;
+    Ok(())
 }
 
 /// Where the browser goes from a request that is no longer open; `person` is whoever is logged in there.
@@ -283,12 +277,27 @@ pub async fn decide(app: &App, id: &str, path: &str, answer: Answer) -> Result<F
 /// # Errors
 /// Not found, when the link is not one of ours.
 pub async fn leave(app: &App, id: &str, path: &str, person: Option<&LoggedIn>) -> Result<Finished, Error> {
-    let (grant, _) = load(app, id, path).await?;
-    Ok(finished(app, &grant, app.clock.now(), person))
+    let id = own_link(app, id, path)?;
+    let grant = app.store.read(move |tx| load(tx, &id)).await?;
+    Ok(finished(app, &grant, app.clock.now(), person.cloned().map_or(Presence::Nobody, Presence::Person)))
 }
 
-fn finished(app: &App, grant: &Grant, now: Timestamp, person: Option<&LoggedIn>) -> Finished {
-    let agreed = |holder| person.is_some_and(|person| person.holder == holder);
+/// Who is known to sit at the browser.
+enum Presence {
+    /// Somebody who is logged in.
+    Person(LoggedIn),
+    /// Whoever decided, as a provider's own consent page has said.
+    Decider,
+    /// Anybody.
+    Nobody,
+}
+
+fn finished(app: &App, grant: &Grant, now: Timestamp, presence: Presence) -> Finished {
+    let agreed = |holder| match &presence {
+        Presence::Person(person) => person.holder == holder,
+        Presence::Decider => true,
+        Presence::Nobody => false,
+    };
     let outcome = match grant.state {
         // The reference tells the client that the one who agreed sits at this browser. Whoever else has the link
         // must not be able to carry it there: it would connect somebody's wallet to another person's account.
@@ -334,9 +343,10 @@ fn first_foreign(tx: &mut Tx<'_>, wallets: &[String], person: &LoggedIn) -> Resu
 /// # Errors
 /// Not found, when the link is not one of ours or the wallets are not one person's.
 pub async fn owner(app: &App, id: &str, path: &str) -> Result<LoggedIn, Error> {
-    let (grant, _) = load(app, id, path).await?;
+    let id = own_link(app, id, path)?;
     app.store
         .read(move |tx| {
+            let grant = load(tx, &id)?;
             let url = wallets_of(&grant).into_iter().next().ok_or_else(|| Error::not_found("wallet to agree for"))?;
             let wallet = wallet_address::by_url(tx, &url)?.ok_or_else(|| Error::not_found("wallet"))?;
             let holder = bursar_store::account_holder::by_id(tx, &wallet.holder)?;

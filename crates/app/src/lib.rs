@@ -5,6 +5,7 @@
 //! only [`random`] its randomness, and only [`net`] makes requests.
 
 pub mod accounts;
+pub mod acquaintance;
 pub mod believed;
 pub mod callers;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod jobs;
 pub mod keys;
 pub mod lists;
 pub mod login;
+pub mod mandates;
 pub mod net;
 pub mod outgoing;
 pub mod quotes;
@@ -26,6 +28,7 @@ pub mod rate_limits;
 pub mod rates;
 pub mod receivers;
 pub mod sandbox;
+pub mod spending;
 pub mod tokens;
 pub mod wallets;
 

@@ -50,7 +50,7 @@ struct Ask {
 /// Creates an outgoing payment, and settles it in the same transaction when its receiver is at this provider.
 ///
 /// # Errors
-/// [`Code::InsufficientGrant`], [`Code::InvalidQuote`], [`Code::OutsideInterval`], and what
+/// [`Code::InsufficientGrant`], [`Code::GrantPaused`], [`Code::InvalidQuote`], [`Code::OutsideInterval`], and what
 /// [`rule::create_local`] and [`price`] refuse.
 pub async fn create(
     app: &App,
@@ -128,14 +128,20 @@ fn locks(tx: &mut Tx<'_>, caller: &Caller, wallet: &str, priced: &Priced) -> Res
 fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
     let wallet = wallets::find(tx, &ask.wallet, unknown_wallet)?;
     access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
-    require_live(tx, caller)?;
+    let standing = require_live(tx, caller)?;
     if let Some(used) = memory.recall(tx)? {
         return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
     }
+    if standing.is_paused {
+        return Err(Error::refused(Code::GrantPaused, "the account holder has paused this grant"));
+    }
+    // The caller may have been read before limits were lowered, on this node or another.
+    let lowered = (standing.revision != caller.revision).then(|| grant::access(tx, &caller.grant)).transpose()?;
+    let granted = lowered.as_ref().unwrap_or(&caller.access);
     // The payer's account is locked: nobody else pays from this wallet address at the same time.
     let id = ask.id.after(outgoing_payment::newest(tx, &wallet.id)?.as_ref());
     let mut refused = None;
-    for item in access::allowing(&caller.access, RESOURCE, Action::Create, &wallet.url) {
+    for item in access::allowing(granted, RESOURCE, Action::Create, &wallet.url) {
         match decide(tx, caller, item, id, ask, &wallet) {
             Ok(decided) => {
                 let made = write(tx, decided, ask, &wallet)?;
@@ -208,12 +214,8 @@ fn write(
 }
 
 /// A grant that was revoked after its token was looked at pays nothing any more.
-fn require_live(tx: &mut Tx<'_>, caller: &Caller) -> Result<(), Error> {
-    if grant::is_issued(tx, &caller.grant)? {
-        Ok(())
-    } else {
-        Err(Error::refused(Code::TokenInactive, "Inactive Token"))
-    }
+fn require_live(tx: &mut Tx<'_>, caller: &Caller) -> Result<grant::Standing, Error> {
+    grant::standing(tx, &caller.grant)?.ok_or_else(|| Error::refused(Code::TokenInactive, "Inactive Token"))
 }
 
 type Payable = (bursar_core::incoming::IncomingPayment, String, Price, Option<Id>);

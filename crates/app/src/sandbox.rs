@@ -77,7 +77,7 @@ pub async fn decide(app: &App, redirect: &str, decision: Decision) -> Result<Fin
         return Err(Error::refused(Code::Conflict, "the interaction has been decided already, or has expired"));
     }
     let answer = match decision {
-        Decision::Approve => Answer::Approve(interactions::owner(app, id, path).await?),
+        Decision::Approve => Answer::approve(interactions::owner(app, id, path).await?),
         Decision::Deny => Answer::Deny,
     };
     interactions::decide(app, id, path, answer).await

@@ -41,6 +41,10 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// When the client last asked without an answer being there.
     pub polled_at: Option<Timestamp>,
+    /// Since when the account holder has paused it: nothing is paid until they resume it.
+    pub paused_at: Option<Timestamp>,
+    /// Counts what the account holder has changed since it was issued.
+    pub revision: u64,
     /// Where it stands.
     pub state: State,
 }

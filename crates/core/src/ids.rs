@@ -28,7 +28,7 @@ impl Id {
     }
 
     /// The id as stored.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

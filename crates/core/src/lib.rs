@@ -13,6 +13,7 @@ pub mod incoming;
 pub mod ledger;
 pub mod likeness;
 pub mod limits;
+pub mod mandate;
 pub mod narrow;
 pub mod outgoing;
 pub mod page;

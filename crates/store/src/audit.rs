@@ -1,6 +1,7 @@
 //! The auditor: proves from the rows alone that no money was lost, doubled or overspent.
 
 use crate::columns::{self, corrupt};
+use crate::grant_change::{self, Kind};
 use crate::{Error, Tx, spend};
 use bursar_core::Id;
 use bursar_core::ledger::AccountKind;
@@ -195,6 +196,30 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
     self::windows(tx, windows, report)
 }
 
+/// Limits that were lowered in a window, after so much had been spent in it.
+struct Lowered {
+    limits: Option<Limits>,
+    window: i64,
+    spent: Spent,
+}
+
+/// Whether more was spent in a window than the limits in force at its end, and than had been spent when they were
+/// lowered.
+fn is_over(spent: &Spent, window: i64, limits: Option<&Limits>, lowered: &[Lowered]) -> bool {
+    let limits = match lowered.iter().find(|change| change.window > window) {
+        Some(later) => later.limits.as_ref(),
+        None => limits,
+    };
+    let before = |side: fn(&Spent) -> u128| {
+        lowered.iter().filter(|change| change.window == window).map(|change| side(&change.spent)).max().unwrap_or(0)
+    };
+    match limits.and_then(|limits| limits.amount) {
+        Some(LimitAmount::Debit(limit)) => spent.debit > before(|spent| spent.debit).max(limit.value().into()),
+        Some(LimitAmount::Receive(limit)) => spent.receive > before(|spent| spent.receive).max(limit.value().into()),
+        None => false,
+    }
+}
+
 fn windows(tx: &mut Tx<'_>, mut paid: HashMap<(Id, i64), Spent>, report: &mut Report) -> Result<(), Error> {
     let rows = tx.all(
         "SELECT s.access_id, s.window_index, a.limits FROM grant_spend s JOIN grant_access a ON a.id = s.access_id",
@@ -202,6 +227,13 @@ fn windows(tx: &mut Tx<'_>, mut paid: HashMap<(Id, i64), Spent>, report: &mut Re
         |row| Ok((row.id(0)?, row.int(1)?, row.opt_text(2)?)),
     )?;
     report.windows = rows.len() as u64;
+    let mut lowered: HashMap<Id, Vec<Lowered>> = HashMap::new();
+    for change in grant_change::all_lowered(tx)? {
+        if let Kind::Lowered { access, limits, window, debit, receive } = change {
+            let spent = Spent { debit: debit.into(), receive: receive.into() };
+            lowered.entry(access).or_default().push(Lowered { limits, window, spent });
+        }
+    }
     for (access, window, limits) in rows {
         let spend = spend::get(tx, &access, window)?;
         let spent = paid.remove(&(access, window)).unwrap_or_default();
@@ -210,12 +242,8 @@ fn windows(tx: &mut Tx<'_>, mut paid: HashMap<(Id, i64), Spent>, report: &mut Re
             report.faults.push(format!("window {window} of access {access} counts something else than was paid"));
         }
         let limits: Option<Limits> = limits.map(|text| serde_json::from_str(&text)).transpose().map_err(corrupt)?;
-        let over = match limits.and_then(|limits| limits.amount) {
-            Some(LimitAmount::Debit(limit)) => spent.debit > u128::from(limit.value()),
-            Some(LimitAmount::Receive(limit)) => spent.receive > u128::from(limit.value()),
-            None => false,
-        };
-        if over {
+        let lowered = lowered.get(&access).map(Vec::as_slice).unwrap_or_default();
+        if is_over(&spent, window, limits.as_ref(), lowered) {
             report.faults.push(format!("window {window} of access {access} is above its limit"));
         }
     }

@@ -5,7 +5,7 @@ use crate::{Error, Row, Tx};
 use bursar_core::Id;
 use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::grant::{BoundKey, Finish, Grant, State};
-use bursar_types::{Action, Actions, ResourceType};
+use bursar_types::{Action, Actions, Limits, ResourceType};
 use jiff::Timestamp;
 
 /// Adds a grant with its access items.
@@ -42,7 +42,7 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Error> {
 }
 
 fn insert_access(tx: &mut Tx<'_>, grant: &Id, place: u64, item: &GrantedAccess) -> Result<(), Error> {
-    let limits = item.limits.as_ref().map(serde_json::to_string).transpose().map_err(corrupt)?;
+    let limits = stored_limits(item.limits.as_ref())?;
     tx.execute(
         "INSERT INTO grant_access (id, grant_id, place, resource, actions, identifier, limits)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -66,7 +66,7 @@ fn insert_access(tx: &mut Tx<'_>, grant: &Id, place: u64, item: &GrantedAccess) 
 pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Grant>, Error> {
     let grant = tx.one(
         "SELECT id, state, client, client_name, key_kid, key_x, endpoint, subject, finish_uri, finish_nonce,
-             holder_id, created_at, expires_at, polled_at, decided_at
+             holder_id, created_at, expires_at, polled_at, decided_at, paused_at, revision
          FROM op_grant WHERE id = $1",
         &[id.into()],
         read,
@@ -76,13 +76,23 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Grant>, Error> {
     Ok(Some(grant))
 }
 
-/// Whether a grant is in force: its client has its token, and nobody has ended it.
+/// How a grant in force stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether its account holder has paused it.
+    pub is_paused: bool,
+    /// Counts what its account holder has changed: with the same number, the access items are the same.
+    pub revision: u64,
+}
+
+/// How a grant stands, if it is in force: its client has its token, and nobody has ended it.
 ///
 /// # Errors
 /// When the database fails.
-pub fn is_issued(tx: &mut Tx<'_>, id: &Id) -> Result<bool, Error> {
-    let found = tx.one("SELECT id FROM op_grant WHERE id = $1 AND state = 'issued'", &[id.into()], |_| Ok(()))?;
-    Ok(found.is_some())
+pub fn standing(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Standing>, Error> {
+    tx.one("SELECT paused_at, revision FROM op_grant WHERE id = $1 AND state = 'issued'", &[id.into()], |row| {
+        Ok(Standing { is_paused: row.opt_instant(0)?.is_some(), revision: row.unsigned(1)? })
+    })
 }
 
 /// The access items of a grant, in the order in which they were asked for.
@@ -120,6 +130,142 @@ pub fn set_state(tx: &mut Tx<'_>, id: &Id, from: State, to: State) -> Result<(),
     )
 }
 
+/// Pauses a grant in force, or resumes it.
+///
+/// # Errors
+/// [`Error::Guard`] when something has changed since the grant was read.
+pub fn set_paused(tx: &mut Tx<'_>, read: &Grant, paused_at: Option<Timestamp>) -> Result<(), Error> {
+    tx.change_one(
+        "the grant has changed",
+        "UPDATE op_grant SET paused_at = $3, revision = revision + 1
+         WHERE id = $1 AND revision = $2 AND state = 'issued'",
+        &[(&read.id).into(), read.revision.into(), paused_at.into()],
+    )
+}
+
+/// Gives a grant in force a new revision, since its limits change.
+///
+/// # Errors
+/// [`Error::Guard`] when something has changed since the grant was read.
+pub fn set_revised(tx: &mut Tx<'_>, read: &Grant) -> Result<(), Error> {
+    tx.change_one(
+        "the grant has changed",
+        "UPDATE op_grant SET revision = revision + 1 WHERE id = $1 AND revision = $2 AND state = 'issued'",
+        &[(&read.id).into(), read.revision.into()],
+    )
+}
+
+/// Whether limits are what was asked for, or came later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// What the client asked for: remembered as that.
+    Asked,
+    /// What was granted.
+    Granted,
+}
+
+/// Replaces the limits of an access item.
+///
+/// # Errors
+/// [`Error::Guard`] when it has other limits by now.
+pub fn set_limits(tx: &mut Tx<'_>, read: &GrantedAccess, what: Before, limits: Option<&Limits>) -> Result<(), Error> {
+    let before = stored_limits(read.limits.as_ref())?;
+    let asked = match what {
+        Before::Asked => Some(serde_json::to_string(&read.limits).map_err(corrupt)?),
+        Before::Granted => None,
+    };
+    tx.change_one(
+        "the access has other limits",
+        "UPDATE grant_access SET limits = $3, asked = COALESCE(asked, $4)
+         WHERE id = $1 AND COALESCE(limits, '') = $2",
+        &[
+            (&read.id).into(),
+            before.as_deref().unwrap_or_default().into(),
+            stored_limits(limits)?.as_deref().into(),
+            asked.as_deref().into(),
+        ],
+    )
+}
+
+/// The limits that the client had asked for, of those access items of a grant that were granted less.
+///
+/// # Errors
+/// When the database fails.
+pub fn asked(tx: &mut Tx<'_>, grant: &Id) -> Result<Vec<(Id, Option<Limits>)>, Error> {
+    tx.all(
+        "SELECT id, asked FROM grant_access WHERE grant_id = $1 AND asked IS NOT NULL ORDER BY place",
+        &[grant.into()],
+        |row| Ok((row.id(0)?, serde_json::from_str(&row.text(1)?).map_err(corrupt)?)),
+    )
+}
+
+/// Grants that an account holder has given and their clients have taken, newest first, from an id on.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_holder(tx: &mut Tx<'_>, holder: &Id, older_than: Option<&Id>, most: u64) -> Result<Vec<Grant>, Error> {
+    let from = older_than.copied().unwrap_or(Id::from_bytes([u8::MAX; 16]));
+    let mut grants = tx.all(
+        "SELECT id, state, client, client_name, key_kid, key_x, endpoint, subject, finish_uri, finish_nonce,
+             holder_id, created_at, expires_at, polled_at, decided_at, paused_at, revision
+         FROM op_grant WHERE holder_id = $1 AND id < $2 AND state IN ('issued', 'ended') ORDER BY id DESC LIMIT $3",
+        &[holder.into(), (&from).into(), most.into()],
+        read,
+    )?;
+    for grant in &mut grants {
+        grant.access = access(tx, &grant.id)?;
+    }
+    Ok(grants)
+}
+
+/// An app that an account holder has given a grant to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownClient {
+    /// The app.
+    pub client: ClientId,
+    /// The name it had when it was first given one.
+    pub name: Option<String>,
+    /// When it asked for that.
+    pub since: Timestamp,
+}
+
+/// The apps that an account holder has given grants to, by their addresses; at most so many.
+///
+/// # Errors
+/// When the database fails.
+pub fn known_clients(tx: &mut Tx<'_>, holder: &Id, most: usize) -> Result<Vec<KnownClient>, Error> {
+    let mut known: Vec<KnownClient> = Vec::new();
+    // One look into the index for each app, however many grants it has.
+    while known.len() < most {
+        let last = known.last().map(|client| client.client.to_string()).unwrap_or_default();
+        let next = tx.one(
+            "SELECT client, client_name, created_at FROM op_grant
+             WHERE holder_id = $1 AND client > $2 AND state IN ('issued', 'ended') ORDER BY client, id LIMIT 1",
+            &[holder.into(), last.as_str().into()],
+            |row| {
+                let client = ClientId::from_stored(row.text(0)?);
+                Ok(KnownClient { client, name: row.opt_text(1)?, since: row.instant(2)? })
+            },
+        )?;
+        let Some(next) = next else { break };
+        known.push(next);
+    }
+    Ok(known)
+}
+
+/// When an app asked for the first grant that the account holder gave it.
+///
+/// # Errors
+/// When the database fails.
+pub fn known_since(tx: &mut Tx<'_>, holder: &Id, client: &ClientId) -> Result<Option<Timestamp>, Error> {
+    tx.one(
+        "SELECT created_at FROM op_grant WHERE holder_id = $1 AND client = $2 AND state IN ('issued', 'ended')
+         ORDER BY id LIMIT 1",
+        &[holder.into(), (&client.to_string()).into()],
+        |row| row.instant(0),
+    )
+}
+
 /// Notes that the client asked while nothing was decided.
 ///
 /// # Errors
@@ -147,6 +293,8 @@ fn read(row: &Row<'_>) -> Result<Grant, Error> {
         created_at: row.instant(11)?,
         expires_at: row.instant(12)?,
         polled_at: row.opt_instant(13)?,
+        paused_at: row.opt_instant(15)?,
+        revision: row.unsigned(16)?,
         state,
     })
 }
@@ -171,6 +319,10 @@ fn read_state(word: &str, holder: Option<Id>, at: Option<Timestamp>) -> Result<S
         _ => return Err(Error::Corrupt(format!("a grant's state {word:?} lacks who or when"))),
     };
     Ok(state)
+}
+
+fn stored_limits(limits: Option<&Limits>) -> Result<Option<String>, Error> {
+    limits.map(serde_json::to_string).transpose().map_err(corrupt)
 }
 
 fn stored_actions(actions: Actions) -> String {

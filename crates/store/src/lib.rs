@@ -9,6 +9,7 @@ pub mod audit;
 mod columns;
 mod db;
 pub mod grant;
+pub mod grant_change;
 pub mod idempotency;
 pub mod incoming_payment;
 pub mod ledger;

@@ -8,6 +8,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../migrations/0001_initial.sql")),
     ("0002_fees_and_expiry", include_str!("../migrations/0002_fees_and_expiry.sql")),
     ("0003_tokens_name_themselves", include_str!("../migrations/0003_tokens_name_themselves.sql")),
+    ("0004_mandates", include_str!("../migrations/0004_mandates.sql")),
 ];
 
 /// What a migration did.

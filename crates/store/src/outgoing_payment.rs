@@ -100,6 +100,24 @@ pub fn list(
     LIST.load(tx, wallet_address, client, ask, read)
 }
 
+/// A client's payments from a wallet address between two ids, both left out, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_client_between(
+    tx: &mut Tx<'_>,
+    wallet_address: &Id,
+    client: &ClientId,
+    between: [&Id; 2],
+    most: u64,
+) -> Result<Vec<OutgoingPayment>, Error> {
+    tx.all(
+        select!("WHERE wallet_address_id = $1 AND client = $2 AND id > $3 AND id < $4 ORDER BY id DESC LIMIT $5"),
+        &[wallet_address.into(), (&client.to_string()).into(), between[0].into(), between[1].into(), most.into()],
+        read,
+    )
+}
+
 fn read(row: &Row<'_>) -> Result<OutgoingPayment, Error> {
     let price = columns::price(row, 8)?;
     let state = row.text(17)?;

@@ -1,7 +1,7 @@
 //! Counters of what was spent: one for each access item and window.
 
 use crate::columns::corrupt;
-use crate::{Error, Tx};
+use crate::{Error, Row, Tx};
 use bursar_core::Id;
 use bursar_core::limits::{Received, Spend};
 use bursar_types::Asset;
@@ -19,25 +19,24 @@ pub fn get(tx: &mut Tx<'_>, access: &Id, window: i64) -> Result<Spend, Error> {
              receive_asset_scale
          FROM grant_spend WHERE access_id = $1 AND window_index = $2",
         &[access.into(), window.into()],
-        |row| {
-            let received = match row.opt_text(4)? {
-                None => Received::Nothing,
-                Some(code) if code == MIXED => Received::Mixed,
-                Some(code) => {
-                    let scale = u8::try_from(row.int(5)?).map_err(corrupt)?;
-                    Received::Of(Asset::new(&code, scale).map_err(corrupt)?)
-                }
-            };
-            Ok(Spend {
-                debit_reserved: row.unsigned(0)?,
-                debit_committed: row.unsigned(1)?,
-                receive_reserved: row.unsigned(2)?,
-                receive_committed: row.unsigned(3)?,
-                received,
-            })
-        },
+        read,
     )?;
     Ok(spend.unwrap_or_default())
+}
+
+/// The counters of an access item from one window to another, both included, oldest first. Windows in which nothing was
+/// spent are left out.
+///
+/// # Errors
+/// When the database fails.
+pub fn between(tx: &mut Tx<'_>, access: &Id, first: i64, last: i64) -> Result<Vec<(i64, Spend)>, Error> {
+    tx.all(
+        "SELECT debit_reserved, debit_committed, receive_reserved, receive_committed, receive_asset_code,
+             receive_asset_scale, window_index
+         FROM grant_spend WHERE access_id = $1 AND window_index >= $2 AND window_index <= $3 ORDER BY window_index",
+        &[access.into(), first.into(), last.into()],
+        |row| Ok((row.int(6)?, read(row)?)),
+    )
 }
 
 /// Moves a counter from one value to another.
@@ -89,6 +88,24 @@ pub fn put(tx: &mut Tx<'_>, access: &Id, window: i64, before: &Spend, after: &Sp
             scale_before.map_or(-1, i64::from).into(),
         ],
     )
+}
+
+fn read(row: &Row<'_>) -> Result<Spend, Error> {
+    let received = match row.opt_text(4)? {
+        None => Received::Nothing,
+        Some(code) if code == MIXED => Received::Mixed,
+        Some(code) => {
+            let scale = u8::try_from(row.int(5)?).map_err(corrupt)?;
+            Received::Of(Asset::new(&code, scale).map_err(corrupt)?)
+        }
+    };
+    Ok(Spend {
+        debit_reserved: row.unsigned(0)?,
+        debit_committed: row.unsigned(1)?,
+        receive_reserved: row.unsigned(2)?,
+        receive_committed: row.unsigned(3)?,
+        received,
+    })
 }
 
 /// The two columns of [`Received`].

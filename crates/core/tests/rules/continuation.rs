@@ -27,6 +27,8 @@ pub fn grant(id: Id, state: State, finish: Option<Finish>) -> Grant {
         created_at: start(),
         expires_at: seconds(EXPIRES),
         polled_at: None,
+        paused_at: None,
+        revision: 0,
         state,
     }
 }

@@ -10,6 +10,7 @@ mod ledger;
 mod likeness;
 mod limits;
 mod limits_model;
+mod mandate;
 mod narrow;
 mod outgoing;
 mod page;

@@ -1,15 +1,17 @@
 //! The auditor: content with what the rules have made, and blind to no damage.
 
 use crate::bank::{
-    ACCESS, ACCOUNT, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset, client, direct,
-    fund, incoming, limits, quote, receiver,
+    ACCESS, ACCOUNT, GRANT, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset, client,
+    direct, fund, incoming, limits, quote, receiver,
 };
 use crate::database::{Database, id, now};
 use bursar_core::Id;
 use bursar_core::ledger::{AccountKind, LocalRoute, Transfer, TransferKind};
+use bursar_core::limits::Spend;
 use bursar_core::outgoing::{Create, Loaded, create_local};
 use bursar_core::quote::Price;
 use bursar_store::audit::{Report, audit};
+use bursar_store::grant_change::{self, GrantChange, Kind};
 use bursar_store::{
     AsRetry, Error, Tx, Value, grant, incoming_payment, ledger, outgoing_payment, quote as quotes, spend,
 };
@@ -465,6 +467,43 @@ fn damaged_quotes(db: &Database) {
     check(db, |tx| name(tx, 2, Some(id(QUOTE + 1))), &[unquoted(2)]);
     check(db, |tx| name(tx, 2, Some(id(99))), &[unquoted(2)]);
     check(db, |tx| run(tx, "DELETE FROM quote WHERE id = $1", &[(&id(QUOTE + 1)).into()]), &[unquoted(1)]);
+}
+
+/// Limits that were lowered: what had been spent before is no fault, what was spent afterwards is.
+pub fn limits_that_were_lowered(db: &Database) {
+    used(db);
+    fn lowered(tx: &mut Tx<'_>, number: u64, json: &str, access: u64, window: i64, spent: u64) -> Result<(), Error> {
+        let spend = Spend { debit_committed: spent, receive_committed: spent, ..Spend::default() };
+        let (item, before) = (id(ACCESS + access), grant::access(tx, &id(GRANT + access))?.remove(0));
+        let kind = Kind::lowered(item, before.limits.clone(), window, &spend);
+        grant::set_limits(tx, &before, grant::Before::Granted, Some(&limits(json)))?;
+        let change = GrantChange { id: id(5_000 + number), grant: id(GRANT + access), kind, created_at: now() };
+        grant_change::insert(tx, &change)
+    }
+    const CENT: &str = r#"{"debitAmount":{"value":"1","assetCode":"CAD","assetScale":2}}"#;
+    const DAILY_CENT: &str =
+        r#"{"interval":"R/2026-01-01T00:00:00Z/P1D","receiveAmount":{"value":"1","assetCode":"USD","assetScale":2}}"#;
+    const DAILY_FORTY: &str =
+        r#"{"interval":"R/2026-01-01T00:00:00Z/P1D","receiveAmount":{"value":"40","assetCode":"USD","assetScale":2}}"#;
+    // Alice spent 236 before; a cent more would have been too much.
+    check(db, |tx| lowered(tx, 1, CENT, 1, 0, 236), &[]);
+    check(db, |tx| lowered(tx, 1, CENT, 1, 0, 235), &[window(1, 0, ABOVE)]);
+    // Carol got 50 in each window. Windows that were over by then had the limits before.
+    check(db, |tx| lowered(tx, 1, DAILY_CENT, 2, 32, 0), &[]);
+    check(db, |tx| lowered(tx, 1, DAILY_CENT, 2, 31, 50), &[]);
+    check(db, |tx| lowered(tx, 1, DAILY_CENT, 2, 31, 49), &[window(2, 31, ABOVE)]);
+    check(db, |tx| lowered(tx, 1, DAILY_CENT, 2, 30, 50), &[window(2, 31, ABOVE)]);
+    // Twice: what counts for a window is the limit at its end.
+    let twice: Damage = |tx| {
+        lowered(tx, 1, DAILY_FORTY, 2, 31, 10)?;
+        lowered(tx, 2, DAILY_CENT, 2, 31, 50)
+    };
+    check(db, twice, &[]);
+    let late: Damage = |tx| {
+        lowered(tx, 1, DAILY_FORTY, 2, 31, 10)?;
+        lowered(tx, 2, DAILY_CENT, 2, 32, 0)
+    };
+    check(db, late, &[window(2, 31, ABOVE)]);
 }
 
 pub fn damage_that_the_database_itself_refuses(db: &Database) {

@@ -108,6 +108,8 @@ pub fn full_grant(number: u64, state: State) -> Grant {
         created_at: now(),
         expires_at: seconds(600),
         polled_at: None,
+        paused_at: None,
+        revision: 0,
         state,
     }
 }

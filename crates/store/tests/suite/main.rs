@@ -9,6 +9,7 @@ mod groups;
 mod ledger;
 mod lists;
 mod locations;
+mod mandates;
 mod migrations;
 mod payments;
 mod people;
@@ -38,6 +39,7 @@ suite! {
         an_empty_database_is_sound,
         a_used_database_is_sound,
         every_kind_of_damage_is_found,
+        limits_that_were_lowered,
         damage_that_the_database_itself_refuses,
         the_auditor_sees_one_moment,
     }
@@ -77,6 +79,15 @@ suite! {
     }
     lists {
         pages_hold_what_they_should,
+    }
+    mandates {
+        a_pause_and_its_revisions,
+        limits_change_only_from_what_they_were,
+        changes_come_back_newest_first,
+        grants_of_an_account_holder,
+        apps_that_an_account_holder_knows,
+        spending_of_several_windows,
+        payments_of_an_app,
     }
     migrations {
         a_fresh_database_gets_every_version,

@@ -37,10 +37,10 @@ async fn decisions_are_final_and_only_the_owners() {
         login::who(&provider.app, &token).await.expect("a look").expect("somebody")
     };
     let mallory = log_in("mallory").await;
-    let refused = interactions::decide(&provider.app, id, secret, Answer::Approve(mallory)).await;
+    let refused = interactions::decide(&provider.app, id, secret, Answer::approve(mallory)).await;
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
     let user = log_in("user").await;
-    let done = interactions::decide(&provider.app, id, secret, Answer::Approve(user)).await.expect("a decision");
+    let done = interactions::decide(&provider.app, id, secret, Answer::approve(user)).await.expect("a decision");
     assert!(done.redirect.expect("an URL").contains("interact_ref="));
     let denied = interactions::decide(&provider.app, id, secret, Answer::Deny).await.expect("no change");
     assert_eq!(denied.stage, Stage::Approved, "the first decision stands");
