@@ -2,6 +2,7 @@
 
 use crate::rate_limits::RateLimits;
 use crate::rates::RateSource;
+use bursar_core::SharedSecret;
 use bursar_core::fee::Fees;
 use bursar_httpsig::Policy;
 use ipnet::IpNet;
@@ -44,8 +45,19 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// How many requests a caller may make to the public APIs. Without limits in the sandbox.
     pub rate_limits: RateLimits,
+    /// The provider's own consent page, if people do not decide on the built-in one.
+    pub consent_page: Option<ConsentPage>,
     /// The ILP address of this provider, below which incoming payments have theirs.
     pub ilp_address: String,
+}
+
+/// A consent page of the provider's own, outside of this program. It knows who sits at the browser.
+#[derive(Debug, Clone)]
+pub struct ConsentPage {
+    /// Where browsers are sent to; the request's names are added to its query.
+    pub url: Url,
+    /// What its program presents when it asks about a request and answers it.
+    pub secret: SharedSecret,
 }
 
 /// Why a configuration cannot be used.
@@ -101,6 +113,7 @@ impl Config {
             idempotency_lifetime: SignedDuration::from_hours(24),
             trusted_proxies: Vec::new(),
             rate_limits: if sandbox { RateLimits::NONE } else { RateLimits::default() },
+            consent_page: None,
             ilp_address: "test.bursar".to_owned(),
         })
     }

@@ -161,7 +161,7 @@ fn wallets_of(grant: &Grant) -> Vec<String> {
 }
 
 /// The grant of a link that is one of ours.
-fn own_link(app: &App, id: &str, path: &str) -> Result<Id, Error> {
+pub(crate) fn own_link(app: &App, id: &str, path: &str) -> Result<Id, Error> {
     let id: Id = id.parse().map_err(|_| missing())?;
     if app.secret.matches(Purpose::InteractPath, id.as_bytes(), path) { Ok(id) } else { Err(missing()) }
 }
@@ -170,7 +170,7 @@ fn missing() -> Error {
     Error::not_found("request: the link may be incomplete")
 }
 
-fn load(tx: &mut Tx<'_>, id: &Id) -> Result<Grant, Error> {
+pub(crate) fn load(tx: &mut Tx<'_>, id: &Id) -> Result<Grant, Error> {
     grant::by_id(tx, id)?.ok_or_else(missing)
 }
 
@@ -223,7 +223,7 @@ pub async fn decide(app: &App, id: &str, path: &str, answer: Answer) -> Result<F
 }
 
 /// The grant after a decision, and whether that has changed it.
-async fn apply(app: &App, id: Id, answer: Answer, now: Timestamp) -> Result<(Grant, bool), Error> {
+pub(crate) async fn apply(app: &App, id: Id, answer: Answer, now: Timestamp) -> Result<(Grant, bool), Error> {
     app.store
         .write(vec![LockKey::of(&id)], move |tx| {
             let mut grant = load(tx, &id)?;
@@ -283,7 +283,7 @@ pub async fn leave(app: &App, id: &str, path: &str, person: Option<&LoggedIn>) -
 }
 
 /// Who is known to sit at the browser.
-enum Presence {
+pub(crate) enum Presence {
     /// Somebody who is logged in.
     Person(LoggedIn),
     /// Whoever decided, as a provider's own consent page has said.
@@ -292,7 +292,7 @@ enum Presence {
     Nobody,
 }
 
-fn finished(app: &App, grant: &Grant, now: Timestamp, presence: Presence) -> Finished {
+pub(crate) fn finished(app: &App, grant: &Grant, now: Timestamp, presence: Presence) -> Finished {
     let agreed = |holder| match &presence {
         Presence::Person(person) => person.holder == holder,
         Presence::Decider => true,
@@ -313,7 +313,7 @@ fn require_owner(tx: &mut Tx<'_>, grant: &Grant, person: &LoggedIn) -> Result<()
     match first_foreign(tx, &wallets_of(grant), person)? {
         None => Ok(()),
         Some(url) => {
-            let text = format!("you are logged in as {}, and {url} is not your wallet", person.name);
+            let text = format!("{url} is not a wallet address of {}", person.name);
             Err(Error::refused(Code::InsufficientGrant, text))
         }
     }

@@ -10,6 +10,7 @@ pub mod believed;
 pub mod callers;
 pub mod clock;
 pub mod config;
+pub mod consent_api;
 pub mod error;
 pub mod grants;
 pub mod idempotent;

@@ -2,11 +2,12 @@
 
 use anyhow::{Context, anyhow, bail};
 use bursar_app::Config;
+use bursar_app::config::ConsentPage;
 use bursar_app::rate_limits::{Rate, RateLimits};
 use bursar_app::rates::{RateEndpoint, RateSource};
-use bursar_core::Secret;
 use bursar_core::fee::Fees;
 use bursar_core::rate::Rates;
+use bursar_core::{Secret, SharedSecret};
 use bursar_store::Location;
 use clap::Args;
 use ipnet::IpNet;
@@ -111,6 +112,43 @@ pub struct File {
     /// Fees, by the code of the payer's asset.
     #[serde(default)]
     fees: BTreeMap<String, FeeRule>,
+    /// A consent page of the provider's own.
+    consent_page: Option<ConsentPageTable>,
+}
+
+/// A consent page of the provider's own, and the secret of its program.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConsentPageTable {
+    url: String,
+    secret: String,
+}
+
+impl std::fmt::Debug for ConsentPageTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentPageTable").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Shortest secret of a consent page, in characters.
+const CONSENT_SECRET_MIN: usize = 32;
+
+impl ConsentPageTable {
+    fn page(&self, development: bool) -> anyhow::Result<ConsentPage> {
+        let url = Url::parse(&self.url).ok().filter(|url| match url.scheme() {
+            "https" => true,
+            "http" => development,
+            _ => false,
+        });
+        let url = url.context("[consent_page] url must begin with https:// (in the sandbox also with http://)")?;
+        if url.fragment().is_some() {
+            bail!("[consent_page] url must not have a fragment");
+        }
+        if self.secret.chars().count() < CONSENT_SECRET_MIN || self.secret.trim() != self.secret {
+            bail!("[consent_page] secret must have at least {CONSENT_SECRET_MIN} characters, and no space around them");
+        }
+        Ok(ConsentPage { url, secret: SharedSecret::new(&self.secret) })
+    }
 }
 
 /// Limits of the public APIs. What is not set has its default; zero a minute is no limit.
@@ -243,6 +281,7 @@ impl File {
             fees.set(asset, rule.basis_points, &rule.fixed)?;
         }
         config.fees = Arc::new(fees);
+        config.consent_page = self.consent_page.map(|table| table.page(config.development)).transpose()?;
         Ok(())
     }
 }
@@ -288,6 +327,20 @@ mod tests {
     }
 
     #[test]
+    fn a_consent_page_of_ones_own() {
+        let text = "[consent_page]\nurl = \"https://id.bank.example/consent?lang=en\"\nsecret = \"0123456789abcdef0123456789abcdef\"";
+        let page = configured(text, false).unwrap().consent_page.unwrap();
+        assert_eq!(page.url.as_str(), "https://id.bank.example/consent?lang=en");
+        assert!(page.secret.matches("0123456789abcdef0123456789abcdef"));
+        let plain = text.replace("https", "http");
+        assert!(configured(&plain, true).is_ok());
+        assert!(configured(&plain, false).unwrap_err().contains("https://"));
+        assert!(configured("", false).unwrap().consent_page.is_none());
+        let file: File = toml::from_str(text).unwrap();
+        assert!(!format!("{file:?}").contains("0123456789"), "secrets are not printed");
+    }
+
+    #[test]
     fn settings_that_cannot_be_meant() {
         #[track_caller]
         fn check(text: &str, expected: &str) {
@@ -303,5 +356,8 @@ mod tests {
         check("[rate_limits]\nper_key_per_minute = -1", "invalid value");
         check("[rate_limits]\nper_key = 1", "unknown field");
         check("trusted_proxy = []", "unknown field");
+        check("[consent_page]\nurl = \"https://a.example\"\nsecret = \"short\"", "at least 32 characters");
+        check("[consent_page]\nurl = \"ftp://a.example\"\nsecret = \"short\"", "must begin with https://");
+        check("[consent_page]\nurl = \"https://a.example\"", "missing field");
     }
 }

@@ -25,4 +25,4 @@ pub mod token;
 
 pub use ids::Id;
 pub use refusal::{Code, Refusal};
-pub use secret::{Secret, TokenHash};
+pub use secret::{Secret, SharedSecret, TokenHash};

@@ -75,6 +75,8 @@ pub enum Purpose {
     InteractRef,
     /// The unguessable part of the interaction URL; subject: the grant's id.
     InteractPath,
+    /// What a provider's own consent page sends the browser on with; subject: the grant's id.
+    FinishTicket,
     /// The token against forged form posts; subject: the browser's cookie.
     FormToken,
     /// The shared secret of an incoming payment; subject: its id.
@@ -91,10 +93,33 @@ impl Purpose {
             Self::FinishNonce => "finish-nonce",
             Self::InteractRef => "interact-ref",
             Self::InteractPath => "interact-path",
+            Self::FinishTicket => "finish-ticket",
             Self::FormToken => "form-token",
             Self::StreamSecret => "stream-secret",
             Self::IlpAddress => "ilp-address",
         }
+    }
+}
+
+/// A secret that another program presents, kept as its hash. Cannot be printed.
+#[derive(Clone)]
+pub struct SharedSecret([u8; 32]);
+
+impl SharedSecret {
+    /// What is to be presented.
+    pub fn new(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// Whether it is what was presented, compared in constant time.
+    pub fn matches(&self, presented: &str) -> bool {
+        self.0.ct_eq(&<[u8; 32]>::from(Sha256::digest(presented.as_bytes()))).into()
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedSecret(…)")
     }
 }
 
@@ -146,6 +171,18 @@ mod tests {
         for odd in ["", "A", &token[..63], &token[1..], &token[..60], &token[..24], &longer, &derived, "ü"] {
             refused(&secret, Purpose::AccessToken, odd);
         }
+    }
+
+    #[test]
+    fn shared_secrets_are_compared_whole() {
+        let secret = SharedSecret::new("correct horse battery staple");
+        assert!(secret.matches("correct horse battery staple"));
+        for wrong in
+            ["", "correct horse battery stapl", "correct horse battery staple ", "Correct horse battery staple"]
+        {
+            assert!(!secret.matches(wrong), "{wrong:?}");
+        }
+        assert_eq!(format!("{secret:?}"), "SharedSecret(…)");
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use crate::app::TestApp;
 use crate::database::Engine;
 use bursar_app::accounts::{self, AccountView, NewAccount};
+use bursar_app::interactions::{self, Answer, Choice};
+use bursar_app::login::LoggedIn;
 use bursar_app::rates::RateSource;
 use bursar_app::sandbox::{self, Decision};
-use bursar_app::{App, Clock, Config, Random};
+use bursar_app::{App, Clock, Config, Error, Random};
 use bursar_core::Secret;
 use bursar_core::rate::Rates;
 use bursar_httpsig::PrivateKey;
-use bursar_store::{Location, Store, audit};
+use bursar_store::{Location, Store, account_holder, audit};
 use bursar_types::Asset;
 use bursar_web::server;
 use jiff::{Span, Timestamp, tz::TimeZone};
@@ -132,6 +134,23 @@ impl Provider {
     /// Agrees to an interaction as the wallet's owner would; where the browser would be sent.
     pub async fn approve(&self, redirect: &str) -> Option<String> {
         sandbox::decide(&self.app, redirect, Decision::Approve).await.expect("a decision").redirect
+    }
+
+    /// Agrees to what this choice makes of a request, as the wallet's owner would; where the browser would be sent.
+    pub async fn approve_less(&self, redirect: &str, choice: Choice) -> Result<Option<String>, Error> {
+        let base = format!("{}/interact/", self.app.config.auth_url());
+        let (id, path) = redirect.strip_prefix(&base).and_then(|rest| rest.split_once('/')).expect("our page");
+        let person = interactions::owner(&self.app, id, path).await?;
+        let answer = Answer::Approve { person, choice, shown: None };
+        Ok(interactions::decide(&self.app, id, path, answer).await?.redirect)
+    }
+
+    /// An account holder as logged in.
+    pub async fn person(&self, name: &str) -> LoggedIn {
+        let wanted = name.to_owned();
+        let found = self.app.store.read(move |tx| account_holder::by_name(tx, &wanted).map_err(Error::from)).await;
+        let holder = found.expect("a look").expect("somebody of this name");
+        LoggedIn { holder: holder.id, name: holder.name }
     }
 
     /// Refuses an interaction.

@@ -1,6 +1,7 @@
 //! The client library against a real provider: every operation, as it should go and refused.
 
 use bursar_app::Clock;
+use bursar_app::interactions::{Choice, End, Less};
 use bursar_client::types::{AccessItem, Action, Amount, WalletAddress};
 use bursar_client::{
     AuthenticatedClient, Client, ClientForm, Duration, Error, GrantRequest, IncomingAccess, IssuedGrant, ListOptions,
@@ -111,6 +112,35 @@ impl Scene {
     fn cad(&self, text: &str) -> Amount {
         self.alice.asset().expect("an asset").parse_decimal(text).expect("an amount")
     }
+}
+
+#[tokio::test]
+async fn a_person_grants_less_than_was_asked() {
+    let scene = Scene::start().await;
+    let limit = scene.cad("25");
+    let mandate = OutgoingAccess::new(&scene.alice.id)
+        .actions([Action::Create, Action::Read])
+        .debit(scene.cad("100"))
+        .interval("R3/2025-05-20T12:00:00Z/P1M");
+    let pending = scene.ask(GrantRequest::new().access(mandate).finish(FINISH)).await;
+    let less = Less { amount: Some(limit), end: Some(End::Windows(1)) };
+    let choice = Choice { less: vec![(0, less)], accepts_no_limit: false };
+    let back = scene.provider.approve_less(pending.redirect(), choice).await.expect("a decision").expect("an URL");
+    let issued = pending.finish(&back).await.expect("a grant");
+    let session = issued.session().expect("access");
+    let AccessItem::OutgoingPayment { limits: Some(limits), .. } = session.current().await.access()[0].clone() else {
+        panic!("a mandate with limits");
+    };
+    assert_eq!(limits.amount.expect("an amount").amount(), limit);
+    assert_eq!(limits.interval.expect("windows").as_str(), "R1/2025-05-20T12:00:00Z/P1M");
+    let receiver = scene.place_to_pay().await;
+    let pay = async |text| {
+        let debit = scene.cad(text);
+        let new = NewOutgoingPayment::to_incoming_payment(&receiver, debit);
+        session.outgoing_payments().create(&scene.alice, new).await.map(|_| ())
+    };
+    assert_eq!(refused(pay("25.01").await), code(403, "limit_exceeded"));
+    pay("25").await.expect("paid");
 }
 
 #[tokio::test]

@@ -2,11 +2,13 @@
 
 mod addresses;
 mod client;
+mod consent_page;
 mod edges;
 mod grants;
 mod interactions;
 mod limits;
 mod lists;
+mod mandates;
 mod methods;
 mod money;
 mod payments;

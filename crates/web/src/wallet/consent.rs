@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bursar_app::interactions::{self, Answer, Consent, Item, Stage};
 use bursar_app::refusals::Code;
-use bursar_app::{App, Error};
+use bursar_app::{App, Error, consent_api};
 use bursar_types::ResourceType;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -165,9 +165,29 @@ pub(super) async fn show(
     present(&app, &visitor, &link, None).await.unwrap_or_else(|error| page::failed(&app, &error))
 }
 
+/// `GET /auth/interact/{id}/{path}/finish/{ticket}`: the way back to the app from a consent page of the provider's own.
+pub(super) async fn finish(
+    State(app): State<Arc<App>>,
+    Path((id, path, ticket)): Path<(String, String, String)>,
+    visitor: Visitor,
+) -> Response {
+    match consent_api::finish(&app, &id, &path, &ticket).await {
+        Ok(finished) => {
+            let title = closed(finished.stage, true).0;
+            onward(&app, &visitor, &Link { id, path }, finished.redirect, title)
+        }
+        Err(error) => page::failed(&app, &error),
+    }
+}
+
 /// The page that fits where the request stands and who looks at it.
 async fn present(app: &App, visitor: &Visitor, link: &Link, notice: Option<&'static str>) -> Result<Response, Error> {
     let consent = interactions::view(app, &link.id, &link.path).await?;
+    if consent.stage == Stage::Open
+        && let Some(url) = consent_api::page_url(app, &link.id, &link.path)
+    {
+        return Ok(page::see_other(&url));
+    }
     let (ask, frame) = (Ask::new(app, &consent, link), Frame::new(app, visitor, &link.to_path()));
     let finish = consent.finish_origin.as_deref();
     let status = if notice.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
@@ -244,6 +264,10 @@ pub(super) async fn decide(
 async fn apply(app: &App, visitor: &Visitor, link: &Link, form: &Decided) -> Result<Response, Error> {
     let person = visitor.person.as_ref();
     let (answer, wanted) = match (form.decision, person) {
+        // Who sits there is known to the provider's own page alone.
+        (Decision::Approve | Decision::Deny, _) if app.config.consent_page.is_some() => {
+            return present(app, visitor, link, None).await;
+        }
         // Changes nothing, so it needs no proof.
         (Decision::Leave, _) => {
             let finished = interactions::leave(app, &link.id, &link.path, person).await?;
@@ -251,7 +275,7 @@ async fn apply(app: &App, visitor: &Visitor, link: &Link, form: &Decided) -> Res
             return Ok(onward(app, visitor, link, redirect, "Back to the app"));
         }
         (Decision::Approve, Some(person)) if visitor.sent(app, &form.token) => {
-            (Answer::Approve(person.clone()), Stage::Approved)
+            (Answer::approve(person.clone()), Stage::Approved)
         }
         (Decision::Deny, _) if visitor.sent_unnamed(app, &form.token) => (Answer::Deny, Stage::Denied),
         _ => return present(app, visitor, link, Some(STALE)).await,

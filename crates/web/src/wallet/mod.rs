@@ -48,6 +48,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/wallet/account", get(account::show))
         .route("/wallet/account/display", post(account::set_display))
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))
+        .route("/auth/interact/{id}/{path}/finish/{ticket}", get(consent::finish))
         .route("/assets/{file}", get(assets::get))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
 }

@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn item(resource: ResourceType, actions: &[Action]) -> Item {
-        Item { resource, actions: actions.to_vec(), wallet: None, spending: None }
+        Item { resource, actions: actions.to_vec(), wallet: None, spending: None, asked: None, asset: None }
     }
 
     #[test]
