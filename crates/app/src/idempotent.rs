@@ -77,9 +77,6 @@ impl Memory {
         let Some(key) = &self.key else { return Ok(()) };
         let answer = serde_json::to_string(answer).map_err(|error| Error::Internal(error.to_string()))?;
         let used = Used { request: key.request, resource: *resource, answer };
-        match idempotency::insert(tx, &self.client, &key.key, &used, self.forget_before, self.now) {
-            Err(bursar_store::Error::Unique(text)) => Err(bursar_store::Error::Retry(text).into()),
-            other => Ok(other?),
-        }
+        Ok(idempotency::insert(tx, &self.client, &key.key, &used, self.forget_before, self.now)?)
     }
 }

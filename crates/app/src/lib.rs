@@ -45,7 +45,7 @@ pub use bursar_store::Error as StoreError;
 
 use believed::Believed;
 use bursar_core::{Id, Secret};
-use bursar_store::Store;
+use bursar_store::{LockKey, Store};
 use jiff::Timestamp;
 
 /// A provider: its configuration, its database, and its view of time, chance and the network.
@@ -66,6 +66,8 @@ pub struct App {
     pub callers: Believed<Id, callers::Caller>,
     /// Wallet addresses of this provider that were asked for lately, by their URL.
     pub wallets: Believed<String, wallets::Published>,
+    /// What payments between a wallet address, as it was spelled, and a quote or incoming payment change.
+    pub paths: Believed<(String, Id), Vec<LockKey>>,
     /// Nonces of requests that change nothing.
     pub nonces: callers::ReadNonces,
     /// Key sets of clients at other servers.
@@ -91,7 +93,8 @@ impl App {
         let passwords = tokio::sync::Semaphore::new(PASSWORDS_MAX);
         let (keys, limiter) = (keys::RemoteKeys::default(), rate_limits::Limiter::new(config.rate_limits, &clock));
         let rates = rates::RateCache::default();
-        let (callers, wallets, nonces) = (Believed::default(), Believed::default(), callers::ReadNonces::default());
+        let (callers, wallets, paths) = (Believed::default(), Believed::default(), Believed::default());
+        let nonces = callers::ReadNonces::default();
         Ok(Self {
             config,
             store,
@@ -101,6 +104,7 @@ impl App {
             net,
             callers,
             wallets,
+            paths,
             nonces,
             keys,
             rates,

@@ -8,12 +8,14 @@ use crate::receivers::{self, LocalReceiver};
 use crate::{App, Error, quotes, rates, wallets};
 use bursar_core::access::{self, GrantedAccess, Scope};
 use bursar_core::fee::Fees;
-use bursar_core::ledger::{AccountKind, LocalRoute};
+use bursar_core::ledger::{Account, AccountKind, LocalRoute};
 use bursar_core::limits::{self, Spend};
 use bursar_core::outgoing::{self as rule, Loaded, OutgoingPayment};
 use bursar_core::quote::{Fixed, Price, price};
 use bursar_core::rate::Rates;
 use bursar_core::{Code, Id, Refusal};
+use bursar_store::incoming_payment::Receiver;
+use bursar_store::outgoing_payment::Payer;
 use bursar_store::wallet_address::{self, WalletAddress};
 use bursar_store::{LockKey, Tx, grant, incoming_payment, ledger, outgoing_payment, quote, spend};
 use bursar_types::{
@@ -72,12 +74,7 @@ pub async fn create(
         }
     };
     let metadata = stored_metadata(metadata)?;
-    let locks = if app.store.takes_locks() {
-        let (looked_up, spelled, wanted) = (caller.clone(), wallet.clone(), priced.clone());
-        app.store.read(move |tx| locks(tx, &looked_up, &spelled, &wanted)).await?
-    } else {
-        Vec::new()
-    };
+    let locks = if app.store.takes_locks() { locks(app, &caller, &wallet, &priced).await? } else { Vec::new() };
     rates::with(app, |rates| {
         let memory = Memory::of(app, caller.client.to_string(), key.clone(), now);
         let ask = Ask {
@@ -97,22 +94,39 @@ pub async fn create(
     .await
 }
 
-/// Everything the payment is about to change: the grant's counter, the quote, the receiver, and the accounts
-/// between payer and payee. None of these ever becomes another one, so they can be looked up beforehand; what is
-/// missing is refused later.
-fn locks(tx: &mut Tx<'_>, caller: &Caller, wallet: &str, priced: &Priced) -> Result<Vec<LockKey>, Error> {
-    let mut locks = vec![LockKey::of(&caller.grant)];
-    let incoming = match priced {
-        Priced::Quote(id) => {
-            locks.push(LockKey::of(id));
-            quote::by_id(tx, id)?.map(|quote| quote.incoming_payment)
-        }
-        Priced::Debit(receiver, _) => receiver.as_ref().ok().map(|receiver| receiver.id),
+/// Everything the payment is about to change: the grant's counter, the quote, the receiver, and the accounts between
+/// payer and payee. What is missing is refused later.
+async fn locks(app: &App, caller: &Caller, wallet: &str, priced: &Priced) -> Result<Vec<LockKey>, Error> {
+    let grant = LockKey::of(&caller.grant);
+    let (named, quoted) = match priced {
+        Priced::Quote(id) => (*id, true),
+        Priced::Debit(Ok(receiver), _) => (receiver.id, false),
+        Priced::Debit(Err(_), _) => return Ok(vec![grant]),
     };
-    let Some(incoming) = incoming else { return Ok(locks) };
+    let path = (wallet.to_owned(), named);
+    if let Some(known) = app.paths.get(&path) {
+        return Ok(known.iter().copied().chain([grant]).collect());
+    }
+    let (reading, wallet) = (app.paths.begin(), wallet.to_owned());
+    let (mut locks, is_all) = app.store.read(move |tx| between(tx, &wallet, &named, quoted)).await?;
+    if is_all {
+        app.paths.keep(reading, path, Arc::new(locks.clone()));
+    }
+    locks.push(grant);
+    Ok(locks)
+}
+
+/// What a payment changes between a wallet and a quote or an incoming payment, and whether that is all of it. None of
+/// it ever becomes another one, so it can be looked up beforehand.
+fn between(tx: &mut Tx<'_>, wallet: &str, named: &Id, quoted: bool) -> Result<(Vec<LockKey>, bool), Error> {
+    let mut locks = vec![LockKey::of(named)];
+    let incoming = if quoted { quote::by_id(tx, named)?.map(|quote| quote.incoming_payment) } else { Some(*named) };
+    let Some(incoming) = incoming else { return Ok((locks, false)) };
     locks.push(LockKey::of(&incoming));
-    let Ok(payer) = WalletAddressUrl::parse(wallet) else { return Ok(locks) };
-    let Some(between) = wallet_address::accounts_between(tx, payer.as_str(), &incoming)? else { return Ok(locks) };
+    let Ok(payer) = WalletAddressUrl::parse(wallet) else { return Ok((locks, false)) };
+    let Some(between) = wallet_address::accounts_between(tx, payer.as_str(), &incoming)? else {
+        return Ok((locks, false));
+    };
     locks.extend(between.map(|wallet| LockKey::of(&wallet.account)));
     // The provider's own accounts are named, since they may have to be opened first.
     let [from, to] = between.map(|wallet| wallet.asset);
@@ -120,13 +134,14 @@ fn locks(tx: &mut Tx<'_>, caller: &Caller, wallet: &str, priced: &Priced) -> Res
     if from != to {
         locks.extend([from, to].map(|asset| LockKey::named(&format!("exchange {asset:?}"))));
     }
-    Ok(locks)
+    Ok((locks, true))
 }
 
 /// Loads, decides, and writes the plan down. Of several items that allow paying from this wallet the first counts whose
 /// limits allow this payment.
 fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
-    let wallet = wallets::find(tx, &ask.wallet, unknown_wallet)?;
+    tx.fetch(|| asks(caller, ask))?;
+    let Payer { wallet, account, newest } = wallets::payer(tx, &ask.wallet, unknown_wallet)?;
     access::require(&caller.access, RESOURCE, Action::Create, &wallet.url)?;
     let standing = require_live(tx, caller)?;
     if let Some(used) = memory.recall(tx)? {
@@ -139,10 +154,10 @@ fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<O
     let lowered = (standing.revision != caller.revision).then(|| grant::access(tx, &caller.grant)).transpose()?;
     let granted = lowered.as_ref().unwrap_or(&caller.access);
     // The payer's account is locked: nobody else pays from this wallet address at the same time.
-    let id = ask.id.after(outgoing_payment::newest(tx, &wallet.id)?.as_ref());
+    let id = ask.id.after(newest.as_ref());
     let mut refused = None;
     for item in access::allowing(granted, RESOURCE, Action::Create, &wallet.url) {
-        match decide(tx, caller, item, id, ask, &wallet) {
+        match decide(tx, caller, item, id, ask, &wallet, &account) {
             Ok(decided) => {
                 let made = write(tx, decided, ask, &wallet)?;
                 memory.remember(tx, &id, &made)?;
@@ -155,6 +170,23 @@ fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<O
         }
     }
     Err(refused.unwrap_or_else(|| access::insufficient(RESOURCE, Action::Create)).into())
+}
+
+/// What [`pay`] will ask for, as far as that can be told before the first answer.
+fn asks<'a>(caller: &'a Caller, ask: &'a Ask) -> Vec<bursar_store::Ask<'a>> {
+    let mut asks = vec![outgoing_payment::ask_payer(&ask.wallet), grant::ask_standing(&caller.grant)];
+    match &ask.priced {
+        Priced::Quote(id) => asks.push(quote::ask(id)),
+        Priced::Debit(Ok(receiver), _) => asks.push(incoming_payment::ask_receiver(&receiver.id)),
+        Priced::Debit(Err(_), _) => {}
+    }
+    let item = access::allowing(&caller.access, RESOURCE, Action::Create, &ask.wallet).next();
+    if let Some(item) = item
+        && let Ok(window) = limits::window_index(item.limits.as_ref(), ask.now)
+    {
+        asks.push(spend::ask(&item.id, window));
+    }
+    asks
 }
 
 /// A payment that is allowed, and what it was decided on.
@@ -171,11 +203,13 @@ fn decide(
     id: Id,
     ask: &Ask,
     wallet: &WalletAddress,
+    account: &Account,
 ) -> Result<Decided, Error> {
     let (receiver, receiver_url, price, quote) = priced(tx, caller, access, ask, wallet)?;
     let window = limits::window_index(access.limits.as_ref(), ask.now)?;
     let spent = spend::get(tx, &access.id, window)?;
-    let route = route(tx, wallet, &receiver.wallet_address, &price, ask)?;
+    let route = route(tx, account, &receiver, &price, ask)?;
+    let receiver = receiver.payment;
     let loaded = Loaded { access, spend: &spent, window, receiver: &receiver, route: &route };
     let create = rule::Create {
         id,
@@ -218,7 +252,7 @@ fn require_live(tx: &mut Tx<'_>, caller: &Caller) -> Result<grant::Standing, Err
     grant::standing(tx, &caller.grant)?.ok_or_else(|| Error::refused(Code::TokenInactive, "Inactive Token"))
 }
 
-type Payable = (bursar_core::incoming::IncomingPayment, String, Price, Option<Id>);
+type Payable = (Receiver, String, Price, Option<Id>);
 
 fn priced(
     tx: &mut Tx<'_>,
@@ -243,29 +277,27 @@ fn priced(
             let LocalReceiver { id, url } = receiver.clone()?;
             rule::require_receiver(access, &url)?;
             let receiver = receivers::load(tx, &id)?;
-            let terms = quotes::terms(ask.rates.as_deref(), &ask.fees, wallet.asset, receiver.asset)?;
-            let price = price(Fixed::Debit(*debit), wallet.asset, &receiver, &terms, ask.now)?;
+            let terms = quotes::terms(ask.rates.as_deref(), &ask.fees, wallet.asset, receiver.payment.asset)?;
+            let price = price(Fixed::Debit(*debit), wallet.asset, &receiver.payment, &terms, ask.now)?;
             Ok((receiver, url, price, None))
         }
     }
 }
 
-/// The accounts between a wallet and a receiver's wallet address.
-fn route(tx: &mut Tx<'_>, payer: &WalletAddress, payee: &Id, price: &Price, ask: &Ask) -> Result<LocalRoute, Error> {
-    let broken = |what: &str| Error::Internal(format!("{what} is missing in the ledger"));
-    let payee = wallet_address::by_id(tx, payee)?.ok_or_else(|| broken("the receiver's wallet"))?;
-    if payee.deactivated_at.is_some() {
+/// The accounts between a payer and a receiver.
+fn route(tx: &mut Tx<'_>, from: &Account, to: &Receiver, price: &Price, ask: &Ask) -> Result<LocalRoute, Error> {
+    if to.deactivated_at.is_some() {
         return Err(Refusal::invalid_receiver("the receiver's wallet address is deactivated").into());
     }
-    let mut account = |id: &Id| ledger::account(tx, id)?.ok_or_else(|| broken("a wallet's account"));
-    let (from, to) = (account(&payer.account)?, account(&payee.account)?);
     let mut position = |asset: Asset| {
-        ledger::find_provider_account(tx, AccountKind::Exchange, asset)?.ok_or_else(|| broken("an exchange account"))
+        ledger::find_provider_account(tx, AccountKind::Exchange, asset)?
+            .ok_or_else(|| Error::Internal("an exchange account is missing in the ledger".to_owned()))
     };
-    let exchange = if from.asset == to.asset { None } else { Some((position(from.asset)?, position(to.asset)?)) };
+    let same = from.asset == to.account.asset;
+    let exchange = if same { None } else { Some((position(from.asset)?, position(to.account.asset)?)) };
     let open_fees = |tx| ledger::provider_account(tx, AccountKind::Fees, from.asset, &ask.fee_account, ask.now);
     let fees = if price.fee.is_zero() { None } else { Some(open_fees(tx)?) };
-    Ok(LocalRoute { payer: from, payee: to, exchange, fees })
+    Ok(LocalRoute { payer: *from, payee: to.account, exchange, fees })
 }
 
 fn wire(base: &str, payment: &OutgoingPayment, wallet: String) -> Result<Wire, Error> {

@@ -64,7 +64,7 @@ async fn price(
                 return serde_json::from_str(&used.answer).map_err(|error| Error::Internal(error.to_string()));
             }
             let receiver = receiver.clone()?;
-            let payment = receivers::load(tx, &receiver.id)?;
+            let payment = receivers::load(tx, &receiver.id)?.payment;
             let terms = terms(rates.as_deref(), &fees, wallet.asset, payment.asset)?;
             let quote = Quote {
                 id,

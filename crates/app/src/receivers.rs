@@ -1,8 +1,8 @@
 //! Receivers: incoming payments by their URL, at this provider or elsewhere.
 
 use crate::{App, Error};
-use bursar_core::incoming::IncomingPayment;
 use bursar_core::{Id, Refusal};
+use bursar_store::incoming_payment::Receiver;
 use bursar_store::{Tx, incoming_payment};
 use url::Url;
 
@@ -43,11 +43,11 @@ pub fn local(app: &App, receiver: &str) -> Result<LocalReceiver, Refusal> {
     }
 }
 
-/// Loads a receiver.
+/// Loads a receiver, and where its money goes.
 ///
 /// # Errors
 /// Exactly `invalid receiver` when there is none.
-pub(crate) fn load(tx: &mut Tx<'_>, id: &Id) -> Result<IncomingPayment, Error> {
-    let found = incoming_payment::by_id(tx, id)?;
+pub(crate) fn load(tx: &mut Tx<'_>, id: &Id) -> Result<Receiver, Error> {
+    let found = incoming_payment::receiver(tx, id)?;
     Ok(found.ok_or_else(|| Refusal::invalid_receiver("there is no such incoming payment"))?)
 }

@@ -2,7 +2,8 @@
 
 use crate::{App, Error};
 use bursar_httpsig::{Jwk, PublicKey};
-use bursar_store::{Tx, wallet_address};
+use bursar_store::outgoing_payment::Payer;
+use bursar_store::{Tx, outgoing_payment, wallet_address};
 use bursar_types::{WalletAddress, WalletAddressUrl};
 use std::sync::Arc;
 
@@ -96,5 +97,20 @@ pub(crate) fn find(
     let url = WalletAddressUrl::parse(spelled).map_err(|error| missing(error.to_string()))?;
     wallet_address::by_url(tx, url.as_str())?
         .filter(|wallet| wallet.deactivated_at.is_none())
-        .ok_or_else(|| missing(format!("there is no wallet address {url} at this provider")))
+        .ok_or_else(|| missing(no_wallet(&url)))
+}
+
+/// Finds an active wallet address of this provider, and what can be paid from it.
+///
+/// # Errors
+/// What `missing` makes of the reason.
+pub(crate) fn payer(tx: &mut Tx<'_>, spelled: &str, missing: impl Fn(String) -> Error) -> Result<Payer, Error> {
+    let url = WalletAddressUrl::parse(spelled).map_err(|error| missing(error.to_string()))?;
+    outgoing_payment::payer(tx, url.as_str())?
+        .filter(|payer| payer.wallet.deactivated_at.is_none())
+        .ok_or_else(|| missing(no_wallet(&url)))
+}
+
+fn no_wallet(url: &WalletAddressUrl) -> String {
+    format!("there is no wallet address {url} at this provider")
 }

@@ -1,7 +1,7 @@
 //! Grants and their access items.
 
 use crate::columns::corrupt;
-use crate::{Error, Row, Tx};
+use crate::{Ask, Error, Row, Tx};
 use bursar_core::Id;
 use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::grant::{BoundKey, Finish, Grant, State};
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Error> {
     let (state, holder, decided_at) = stored_state(grant.state);
-    tx.execute(
+    tx.insert(
         "INSERT INTO op_grant (id, state, client, client_name, key_kid, key_x, endpoint, subject, finish_uri,
              finish_nonce, holder_id, created_at, expires_at, decided_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
@@ -43,7 +43,7 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), Error> {
 
 fn insert_access(tx: &mut Tx<'_>, grant: &Id, place: u64, item: &GrantedAccess) -> Result<(), Error> {
     let limits = stored_limits(item.limits.as_ref())?;
-    tx.execute(
+    tx.insert(
         "INSERT INTO grant_access (id, grant_id, place, resource, actions, identifier, limits)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         &[
@@ -85,12 +85,17 @@ pub struct Standing {
     pub revision: u64,
 }
 
+/// Asks how a grant stands.
+pub fn ask_standing(id: &Id) -> Ask<'_> {
+    Ask::new("SELECT paused_at, revision FROM op_grant WHERE id = $1 AND state = 'issued'", &[id.into()])
+}
+
 /// How a grant stands, if it is in force: its client has its token, and nobody has ended it.
 ///
 /// # Errors
 /// When the database fails.
 pub fn standing(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Standing>, Error> {
-    tx.one("SELECT paused_at, revision FROM op_grant WHERE id = $1 AND state = 'issued'", &[id.into()], |row| {
+    tx.ask(&ask_standing(id), |row| {
         Ok(Standing { is_paused: row.opt_instant(0)?.is_some(), revision: row.unsigned(1)? })
     })
 }

@@ -31,7 +31,7 @@ pub fn get(tx: &mut Tx<'_>, client: &str, key: &str, after: Timestamp) -> Result
 /// Notes what a key was used for; one that has expired may be used again.
 ///
 /// # Errors
-/// [`Error::Unique`] when the key is in use.
+/// [`Error::Guard`] when the key is in use.
 pub fn insert(
     tx: &mut Tx<'_>,
     client: &str,
@@ -40,13 +40,12 @@ pub fn insert(
     expired_before: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
-    tx.execute(
-        "DELETE FROM idempotency_key WHERE client = $1 AND key = $2 AND created_at <= $3",
-        &[client.into(), key.into(), expired_before.into()],
-    )?;
-    tx.execute(
+    tx.change_one(
+        "the idempotency key is in use",
         "INSERT INTO idempotency_key (client, key, request_hash, resource_id, answer, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (client, key) DO UPDATE SET request_hash = $3, resource_id = $4, answer = $5, created_at = $6
+             WHERE idempotency_key.created_at <= $7",
         &[
             client.into(),
             key.into(),
@@ -54,9 +53,9 @@ pub fn insert(
             (&used.resource).into(),
             (&used.answer).into(),
             now.into(),
+            expired_before.into(),
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Forgets some keys first used before the given instant; how many.

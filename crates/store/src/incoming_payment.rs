@@ -2,11 +2,12 @@
 
 use crate::columns;
 use crate::list::Statements;
-use crate::{Error, Row, Tx};
+use crate::{Ask, Error, Row, Tx, ledger};
 use bursar_core::Id;
 use bursar_core::access::ClientId;
 use bursar_core::incoming::IncomingPayment;
-use bursar_core::page::Ask;
+use bursar_core::ledger::Account;
+use bursar_core::page;
 use jiff::Timestamp;
 
 /// The columns that [`read`] reads, of the rows that the rest of the statement chooses.
@@ -26,7 +27,7 @@ macro_rules! select {
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, payment: &IncomingPayment) -> Result<(), Error> {
-    tx.execute(
+    tx.insert(
         "INSERT INTO incoming_payment (id, wallet_address_id, client, asset_code, asset_scale, incoming, received,
              metadata, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -54,23 +55,71 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<IncomingPayment>, Error>
     tx.one(select!("WHERE id = $1"), &[id.into()], read)
 }
 
+/// An incoming payment with all that paying it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// The payment.
+    pub payment: IncomingPayment,
+    /// From when its wallet address no longer exists for others.
+    pub deactivated_at: Option<Timestamp>,
+    /// The ledger account behind that wallet address.
+    pub account: Account,
+}
+
+/// Asks for an incoming payment and where its money goes.
+pub fn ask_receiver(id: &Id) -> Ask<'_> {
+    Ask::new(
+        "SELECT i.id, i.wallet_address_id, i.client, i.asset_code, i.asset_scale, i.incoming, i.received, i.metadata,
+             i.created_at, i.expires_at, i.completed_at, i.expired_at, w.deactivated_at,
+             a.id, a.kind, a.asset_code, a.asset_scale, a.balance, a.reserved
+         FROM incoming_payment i
+         JOIN wallet_address w ON w.id = i.wallet_address_id
+         JOIN ledger_account a ON a.id = w.account_id
+         WHERE i.id = $1",
+        &[id.into()],
+    )
+}
+
+/// Finds what [`ask_receiver`] asks for.
+///
+/// # Errors
+/// When the database fails.
+pub fn receiver(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Receiver>, Error> {
+    tx.ask(&ask_receiver(id), |row| {
+        Ok(Receiver { payment: read(row)?, deactivated_at: row.opt_instant(12)?, account: ledger::read(row, 13)? })
+    })
+}
+
 /// The newest incoming payment of a wallet address: what the next one must come after.
 ///
 /// # Errors
 /// When the database fails.
 pub fn newest(tx: &mut Tx<'_>, wallet_address: &Id) -> Result<Option<Id>, Error> {
     tx.one(
-        "SELECT id FROM incoming_payment WHERE wallet_address_id = $1 ORDER BY id DESC LIMIT 1",
+        "SELECT id FROM incoming_payment WHERE wallet_address_id BETWEEN $1 AND $1
+         ORDER BY wallet_address_id DESC, id DESC LIMIT 1",
         &[wallet_address.into()],
         |row| row.id(0),
     )
 }
 
 const LIST: Statements = Statements {
-    all_older: select!("WHERE wallet_address_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"),
-    all_newer: select!("WHERE wallet_address_id = $1 AND id > $2 ORDER BY id LIMIT $3"),
-    own_older: select!("WHERE wallet_address_id = $1 AND client = $4 AND id < $2 ORDER BY id DESC LIMIT $3"),
-    own_newer: select!("WHERE wallet_address_id = $1 AND client = $4 AND id > $2 ORDER BY id LIMIT $3"),
+    all_older: select!(
+        "WHERE wallet_address_id >= $1 AND (wallet_address_id, id) < ($1, $2)
+         ORDER BY wallet_address_id DESC, id DESC LIMIT $3"
+    ),
+    all_newer: select!(
+        "WHERE wallet_address_id <= $1 AND (wallet_address_id, id) > ($1, $2)
+         ORDER BY wallet_address_id, id LIMIT $3"
+    ),
+    own_older: select!(
+        "WHERE wallet_address_id = $1 AND client >= $4 AND (client, id) < ($4, $2)
+         ORDER BY client DESC, id DESC LIMIT $3"
+    ),
+    own_newer: select!(
+        "WHERE wallet_address_id = $1 AND client <= $4 AND (client, id) > ($4, $2)
+         ORDER BY client, id LIMIT $3"
+    ),
 };
 
 /// Loads what a page of the wallet address's incoming payments needs, nearest to its beginning first; those of one
@@ -82,7 +131,7 @@ pub fn list(
     tx: &mut Tx<'_>,
     wallet_address: &Id,
     client: Option<&ClientId>,
-    ask: &Ask,
+    ask: &page::Ask,
 ) -> Result<Vec<IncomingPayment>, Error> {
     LIST.load(tx, wallet_address, client, ask, read)
 }

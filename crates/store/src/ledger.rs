@@ -48,7 +48,7 @@ pub fn find_provider_account(tx: &mut Tx<'_>, kind: AccountKind, asset: Asset) -
         "SELECT id, kind, asset_code, asset_scale, balance, reserved FROM ledger_account
          WHERE kind = $1 AND asset_code = $2 AND asset_scale = $3 AND kind <> 'holder'",
         &[kind.as_str().into(), asset.code().into(), asset.scale().into()],
-        read,
+        |row| read(row, 0),
     )
 }
 
@@ -60,28 +60,29 @@ pub fn account(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Account>, Error> {
     tx.one(
         "SELECT id, kind, asset_code, asset_scale, balance, reserved FROM ledger_account WHERE id = $1",
         &[id.into()],
-        read,
+        |row| read(row, 0),
     )
 }
 
-fn read(row: &Row<'_>) -> Result<Account, Error> {
-    let kind = row.text(1)?;
+/// Reads an account from its six columns, of which this is the first.
+pub(crate) fn read(row: &Row<'_>, column: usize) -> Result<Account, Error> {
+    let kind = row.text(column + 1)?;
     Ok(Account {
-        id: row.id(0)?,
+        id: row.id(column)?,
         kind: AccountKind::from_stored(&kind).ok_or_else(|| Error::Corrupt(format!("account kind {kind:?}")))?,
-        asset: columns::asset(row, 2)?,
-        balance: row.int(4)?,
-        reserved: row.int(5)?,
+        asset: columns::asset(row, column + 2)?,
+        balance: row.int(column + 4)?,
+        reserved: row.int(column + 5)?,
     })
 }
 
 /// Writes transfers down and moves the balances.
 ///
 /// # Errors
-/// [`Error::Unique`] when a transfer is there already; [`Error::Guard`] when an account does not allow it by now.
+/// [`Error::Retry`] when a transfer is there already; [`Error::Guard`] when an account does not allow it by now.
 pub fn transfer(tx: &mut Tx<'_>, transfers: &[Transfer], now: Timestamp) -> Result<(), Error> {
     for transfer in transfers {
-        tx.execute(
+        tx.insert(
             "INSERT INTO ledger_transfer (reference, leg, kind, ends_leg, debit_account, credit_account, amount,
                  created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

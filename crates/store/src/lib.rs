@@ -24,10 +24,10 @@ pub mod spend;
 pub mod token;
 pub mod wallet_address;
 
-pub use db::{AsRetry, Error, Location, LockKey, Row, Tx, Value, WRITES_PER_COMMIT_MAX};
+pub use db::{AsRetry, Ask, Error, Location, LockKey, Row, Tx, Value, WRITES_PER_COMMIT_MAX};
 pub use migrations::{Applied, MIGRATIONS};
 
-use db::{Conn, Purpose, Queue};
+use db::{Conn, Queue};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -118,9 +118,9 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         self.on_reader(move |conn| {
-            conn.begin(Purpose::Snapshot)?;
+            conn.begin_snapshot()?;
             let done = work(&mut conn.tx());
-            conn.control("COMMIT")?;
+            conn.commit()?;
             done
         })
         .await

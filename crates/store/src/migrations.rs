@@ -1,6 +1,6 @@
 //! The schema's versions, embedded and applied in order, each in its own transaction.
 
-use crate::db::{Conn, Error, Location, Purpose, while_migrating};
+use crate::db::{Conn, Error, Location, while_migrating};
 use jiff::Timestamp;
 
 /// Every version: its name and its statements, in order.
@@ -54,7 +54,7 @@ pub(crate) fn migrate(conn: &mut Conn, now: Timestamp) -> Result<Applied, Error>
 }
 
 fn apply(conn: &mut Conn, version: usize, name: &str, statements: &str, now: Timestamp) -> Result<bool, Error> {
-    conn.begin(Purpose::Write)?;
+    conn.begin_group()?;
     let done = if newest(conn)? >= version {
         Ok(false)
     } else {
@@ -66,7 +66,11 @@ fn apply(conn: &mut Conn, version: usize, name: &str, statements: &str, now: Tim
             Ok(true)
         })
     };
-    conn.control(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    if done.is_ok() {
+        conn.commit()?
+    } else {
+        conn.roll_back()?
+    }
     done
 }
 

@@ -2,11 +2,13 @@
 
 use crate::columns;
 use crate::list::Statements;
-use crate::{Error, Row, Tx};
+use crate::wallet_address::WalletAddress;
+use crate::{Ask, Error, Row, Tx, ledger, wallet_address};
 use bursar_core::Id;
 use bursar_core::access::ClientId;
+use bursar_core::ledger::Account;
 use bursar_core::outgoing::{OutgoingPayment, State};
-use bursar_core::page::Ask;
+use bursar_core::page;
 use bursar_core::quote::Price;
 
 /// The columns that [`read`] reads, of the rows that the rest of the statement chooses.
@@ -28,7 +30,7 @@ macro_rules! select {
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, payment: &OutgoingPayment) -> Result<(), Error> {
     let Price { debit, fee, receive, rate } = payment.price;
-    tx.execute(
+    tx.insert(
         "INSERT INTO outgoing_payment (id, wallet_address_id, client, access_id, window_index, quote_id, receiver,
              incoming_payment_id, debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code,
              receive_asset_scale, fee, rate, sent, state, metadata, created_at)
@@ -67,23 +69,57 @@ pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<OutgoingPayment>, Error>
     tx.one(select!("WHERE id = $1"), &[id.into()], read)
 }
 
-/// The newest outgoing payment of a wallet address: what the next one must come after.
-///
-/// # Errors
-/// When the database fails.
-pub fn newest(tx: &mut Tx<'_>, wallet_address: &Id) -> Result<Option<Id>, Error> {
-    tx.one(
-        "SELECT id FROM outgoing_payment WHERE wallet_address_id = $1 ORDER BY id DESC LIMIT 1",
-        &[wallet_address.into()],
-        |row| row.id(0),
+/// A wallet address with all that paying from it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payer {
+    /// The wallet address.
+    pub wallet: WalletAddress,
+    /// The ledger account behind it.
+    pub account: Account,
+    /// Its newest outgoing payment: what the next one must come after.
+    pub newest: Option<Id>,
+}
+
+/// Asks for a wallet address by its canonical URL, and for what can be paid from it.
+pub fn ask_payer(url: &str) -> Ask<'_> {
+    Ask::new(
+        "SELECT w.id, w.url, w.public_name, w.holder_id, w.account_id, w.asset_code, w.asset_scale, w.created_at,
+             w.deactivated_at, a.id, a.kind, a.asset_code, a.asset_scale, a.balance, a.reserved,
+             (SELECT p.id FROM outgoing_payment p WHERE p.wallet_address_id BETWEEN w.id AND w.id
+              ORDER BY p.wallet_address_id DESC, p.id DESC LIMIT 1)
+         FROM wallet_address w JOIN ledger_account a ON a.id = w.account_id
+         WHERE w.url = $1",
+        &[url.into()],
     )
 }
 
+/// Finds what [`ask_payer`] asks for.
+///
+/// # Errors
+/// When the database fails.
+pub fn payer(tx: &mut Tx<'_>, url: &str) -> Result<Option<Payer>, Error> {
+    tx.ask(&ask_payer(url), |row| {
+        Ok(Payer { wallet: wallet_address::read(row)?, account: ledger::read(row, 9)?, newest: row.opt_id(15)? })
+    })
+}
+
 const LIST: Statements = Statements {
-    all_older: select!("WHERE wallet_address_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"),
-    all_newer: select!("WHERE wallet_address_id = $1 AND id > $2 ORDER BY id LIMIT $3"),
-    own_older: select!("WHERE wallet_address_id = $1 AND client = $4 AND id < $2 ORDER BY id DESC LIMIT $3"),
-    own_newer: select!("WHERE wallet_address_id = $1 AND client = $4 AND id > $2 ORDER BY id LIMIT $3"),
+    all_older: select!(
+        "WHERE wallet_address_id >= $1 AND (wallet_address_id, id) < ($1, $2)
+         ORDER BY wallet_address_id DESC, id DESC LIMIT $3"
+    ),
+    all_newer: select!(
+        "WHERE wallet_address_id <= $1 AND (wallet_address_id, id) > ($1, $2)
+         ORDER BY wallet_address_id, id LIMIT $3"
+    ),
+    own_older: select!(
+        "WHERE wallet_address_id = $1 AND client >= $4 AND (client, id) < ($4, $2)
+         ORDER BY client DESC, id DESC LIMIT $3"
+    ),
+    own_newer: select!(
+        "WHERE wallet_address_id = $1 AND client <= $4 AND (client, id) > ($4, $2)
+         ORDER BY client, id LIMIT $3"
+    ),
 };
 
 /// Loads what a page of the wallet address's outgoing payments needs, nearest to its beginning first; those of one
@@ -95,7 +131,7 @@ pub fn list(
     tx: &mut Tx<'_>,
     wallet_address: &Id,
     client: Option<&ClientId>,
-    ask: &Ask,
+    ask: &page::Ask,
 ) -> Result<Vec<OutgoingPayment>, Error> {
     LIST.load(tx, wallet_address, client, ask, read)
 }

@@ -1,7 +1,7 @@
 //! Quotes.
 
 use crate::columns;
-use crate::{Error, Tx};
+use crate::{Ask, Error, Tx};
 use bursar_core::Id;
 use bursar_core::access::ClientId;
 use bursar_core::quote::{Price, Quote};
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, quote: &Quote) -> Result<(), Error> {
     let Price { debit, fee, receive, rate } = quote.price;
-    tx.execute(
+    tx.insert(
         "INSERT INTO quote (id, wallet_address_id, client, receiver, incoming_payment_id, debit, debit_asset_code,
              debit_asset_scale, receive, receive_asset_code, receive_asset_scale, fee, rate, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
@@ -38,31 +38,35 @@ pub fn insert(tx: &mut Tx<'_>, quote: &Quote) -> Result<(), Error> {
     Ok(())
 }
 
-/// Finds a quote.
-///
-/// # Errors
-/// When the database fails.
-pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Quote>, Error> {
-    tx.one(
+/// Asks for a quote.
+pub fn ask(id: &Id) -> Ask<'_> {
+    Ask::new(
         "SELECT id, wallet_address_id, client, receiver, incoming_payment_id, debit, debit_asset_code,
              debit_asset_scale, receive, receive_asset_code, receive_asset_scale, fee, rate,
              created_at, expires_at, used_by
          FROM quote WHERE id = $1",
         &[id.into()],
-        |row| {
-            Ok(Quote {
-                id: row.id(0)?,
-                wallet_address: row.id(1)?,
-                client: ClientId::from_stored(row.text(2)?),
-                receiver: row.text(3)?,
-                incoming_payment: row.id(4)?,
-                price: columns::price(row, 5)?,
-                created_at: row.instant(13)?,
-                expires_at: row.instant(14)?,
-                used_by: row.opt_id(15)?,
-            })
-        },
     )
+}
+
+/// Finds a quote.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_id(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Quote>, Error> {
+    tx.ask(&ask(id), |row| {
+        Ok(Quote {
+            id: row.id(0)?,
+            wallet_address: row.id(1)?,
+            client: ClientId::from_stored(row.text(2)?),
+            receiver: row.text(3)?,
+            incoming_payment: row.id(4)?,
+            price: columns::price(row, 5)?,
+            created_at: row.instant(13)?,
+            expires_at: row.instant(14)?,
+            used_by: row.opt_id(15)?,
+        })
+    })
 }
 
 /// Uses a quote up.

@@ -1,7 +1,7 @@
 //! Counters of what was spent: one for each access item and window.
 
 use crate::columns::corrupt;
-use crate::{Error, Row, Tx};
+use crate::{Ask, Error, Row, Tx};
 use bursar_core::Id;
 use bursar_core::limits::{Received, Spend};
 use bursar_types::Asset;
@@ -9,18 +9,24 @@ use bursar_types::Asset;
 /// The stored code of [`Received::Mixed`]; no asset has it, since it is no plain ASCII word.
 const MIXED: &str = "*";
 
+const MOVED: &str = "the window's counter has moved";
+
+/// Asks for the counter of a window.
+pub fn ask(access: &Id, window: i64) -> Ask<'_> {
+    Ask::new(
+        "SELECT debit_reserved, debit_committed, receive_reserved, receive_committed, receive_asset_code,
+             receive_asset_scale
+         FROM grant_spend WHERE access_id = $1 AND window_index = $2",
+        &[access.into(), window.into()],
+    )
+}
+
 /// The counter of a window; all zero if nothing was spent in it.
 ///
 /// # Errors
 /// When the database fails.
 pub fn get(tx: &mut Tx<'_>, access: &Id, window: i64) -> Result<Spend, Error> {
-    let spend = tx.one(
-        "SELECT debit_reserved, debit_committed, receive_reserved, receive_committed, receive_asset_code,
-             receive_asset_scale
-         FROM grant_spend WHERE access_id = $1 AND window_index = $2",
-        &[access.into(), window.into()],
-        read,
-    )?;
+    let spend = tx.ask(&ask(access, window), read)?;
     Ok(spend.unwrap_or_default())
 }
 
@@ -47,7 +53,8 @@ pub fn put(tx: &mut Tx<'_>, access: &Id, window: i64, before: &Spend, after: &Sp
     let (code_before, scale_before) = stored_asset(&before.received);
     let (code, scale) = stored_asset(&after.received);
     if before.received == Received::Nothing {
-        let inserted = tx.execute(
+        return tx.change_one(
+            MOVED,
             "INSERT INTO grant_spend (access_id, window_index, debit_reserved, debit_committed, receive_reserved,
                  receive_committed, receive_asset_code, receive_asset_scale)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (access_id, window_index) DO NOTHING",
@@ -61,11 +68,10 @@ pub fn put(tx: &mut Tx<'_>, access: &Id, window: i64, before: &Spend, after: &Sp
                 code.into(),
                 scale.into(),
             ],
-        )?;
-        return if inserted == 1 { Ok(()) } else { Err(Error::Guard("the window's counter has moved")) };
+        );
     }
     tx.change_one(
-        "the window's counter has moved",
+        MOVED,
         "UPDATE grant_spend SET debit_reserved = $3, debit_committed = $4, receive_reserved = $5,
              receive_committed = $6, receive_asset_code = $7, receive_asset_scale = $8
          WHERE access_id = $1 AND window_index = $2 AND debit_reserved = $9 AND debit_committed = $10

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, token: &Token, now: Timestamp) -> Result<(), Error> {
-    tx.execute(
+    tx.insert(
         "INSERT INTO access_token (id, grant_id, state, created_at, expires_at) VALUES ($1, $2, 'active', $3, $4)",
         &[(&token.id).into(), (&token.grant).into(), now.into(), token.expires_at.into()],
     )?;

@@ -140,7 +140,7 @@ pub fn of_holder(tx: &mut Tx<'_>, name: &str) -> Result<Option<WalletAddress>, E
     )
 }
 
-fn read(row: &Row<'_>) -> Result<WalletAddress, Error> {
+pub(crate) fn read(row: &Row<'_>) -> Result<WalletAddress, Error> {
     Ok(WalletAddress {
         id: row.id(0)?,
         url: row.text(1)?,

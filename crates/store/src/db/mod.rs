@@ -2,14 +2,14 @@
 //!
 //! Everything else in this crate writes one SQL text with `$n` parameters, over three types: 64-bit integers,
 //! text and bytes. What differs between the engines has a name here: how to connect, how a transaction begins
-//! ([`Conn::begin`]), the locks that a group of writes takes first ([`LockKey`]), and the lock for migrations.
+//! ([`Conn::begin_group`]), the locks that a group of writes takes first ([`LockKey`]), and the lock for migrations.
 
 mod postgres;
 mod sqlite;
 mod value;
 mod writer;
 
-pub use value::{Row, Value};
+pub use value::{Ask, Row, Value};
 pub use writer::{AsRetry, LockKey, WRITES_PER_COMMIT_MAX};
 
 pub(crate) use writer::Queue;
@@ -107,15 +107,6 @@ pub(crate) enum Conn {
     Postgres(Box<postgres::Connection>),
 }
 
-/// What a transaction is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Changing something.
-    Write,
-    /// Reading everything as of one moment.
-    Snapshot,
-}
-
 impl Conn {
     pub(crate) fn open(location: &Location) -> Result<Self, Error> {
         Ok(match location {
@@ -137,21 +128,73 @@ impl Conn {
         }
     }
 
-    pub(crate) fn begin(&mut self, purpose: Purpose) -> Result<(), Error> {
-        let text = match (&*self, purpose) {
-            (Self::Sqlite(_), Purpose::Write) => "BEGIN IMMEDIATE",
-            (Self::Sqlite(_), Purpose::Snapshot) => "BEGIN",
-            (Self::Postgres(_), Purpose::Write) => "BEGIN",
-            (Self::Postgres(_), Purpose::Snapshot) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        };
-        self.control(text)
+    /// Begins a transaction for a group of writes.
+    pub(crate) fn begin_group(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => connection.control("BEGIN IMMEDIATE"),
+            Self::Postgres(connection) => connection.begin_group(),
+        }
     }
 
-    /// Runs a statement without parameters and rows, such as `COMMIT`.
-    pub(crate) fn control(&mut self, text: &'static str) -> Result<(), Error> {
+    /// Begins a transaction that reads everything as of one moment.
+    pub(crate) fn begin_snapshot(&mut self) -> Result<(), Error> {
         match self {
-            Self::Sqlite(connection) => connection.execute(text, &[]).map(|_| ()),
-            Self::Postgres(connection) => connection.batch(text),
+            Self::Sqlite(connection) => connection.control("BEGIN"),
+            Self::Postgres(connection) => connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        }
+    }
+
+    /// Begins one write of a group: what it changes can be undone alone.
+    pub(crate) fn begin_one(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => connection.control("SAVEPOINT one"),
+            Self::Postgres(connection) => {
+                connection.begin_one();
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps what the write has changed. An error is one of the whole group.
+    pub(crate) fn keep_one(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => connection.control("RELEASE SAVEPOINT one"),
+            Self::Postgres(connection) => connection.keep_one(),
+        }
+    }
+
+    /// Undoes what the write has changed. An error is one of the whole group.
+    pub(crate) fn undo_one(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                connection.control("ROLLBACK TO SAVEPOINT one")?;
+                connection.control("RELEASE SAVEPOINT one")
+            }
+            Self::Postgres(connection) => connection.undo_one(),
+        }
+    }
+
+    /// Sees to it that every statement has been answered. An error is one of the whole group.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(connection) => connection.flush(),
+        }
+    }
+
+    /// Commits a transaction whose statements have all been answered well.
+    pub(crate) fn commit(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => connection.control("COMMIT"),
+            Self::Postgres(connection) => connection.commit(),
+        }
+    }
+
+    /// Ends a transaction as if nothing had been done.
+    pub(crate) fn roll_back(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => connection.control("ROLLBACK"),
+            Self::Postgres(connection) => connection.roll_back(),
         }
     }
 
@@ -197,12 +240,37 @@ impl Tx<'_> {
         self.noted(done)
     }
 
-    /// Runs a guarded change: it must touch exactly one row, or [`Error::Guard`] names what was expected.
+    /// Adds a row that is new as far as this write can know. The engine may do so later, together with other
+    /// statements, but before the commit: if there is such a row after all, the write is run again.
     ///
     /// # Errors
-    /// As [`Error`] says.
+    /// As [`Error`] says; also of earlier statements of this kind.
+    pub fn insert(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<(), Error> {
+        let done = match self.conn {
+            Conn::Sqlite(connection) => match connection.execute(sql, values) {
+                Err(Error::Unique(text)) => Err(Error::Retry(text)),
+                done => done.map(|_| ()),
+            },
+            Conn::Postgres(connection) => connection.change(None, sql, values),
+        };
+        self.noted(done)
+    }
+
+    /// Runs a guarded change: it must touch exactly one row, or [`Error::Guard`] names what was expected. Like
+    /// [`Self::insert`] it may be done later; if the guard fails then, the write is run again.
+    ///
+    /// # Errors
+    /// As [`Error`] says; also of earlier statements of this kind.
     pub fn change_one(&mut self, guard: &'static str, sql: &'static str, values: &[Value<'_>]) -> Result<(), Error> {
-        if self.execute(sql, values)? == 1 { Ok(()) } else { Err(Error::Guard(guard)) }
+        let done = match self.conn {
+            Conn::Sqlite(connection) => match connection.execute(sql, values) {
+                Ok(1) => Ok(()),
+                Ok(_) => Err(Error::Guard(guard)),
+                Err(error) => Err(error),
+            },
+            Conn::Postgres(connection) => connection.change(Some(guard), sql, values),
+        };
+        self.noted(done)
     }
 
     /// The rows of a query, each read by `read`.
@@ -241,6 +309,40 @@ impl Tx<'_> {
         Ok(self.all(sql, values, read)?.into_iter().next())
     }
 
+    /// Fetches the answers of queries that are about to be asked, all at once, where the way to the database is long;
+    /// where it is short this does nothing.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub fn fetch<'b>(&mut self, asks: impl FnOnce() -> Vec<Ask<'b>>) -> Result<(), Error> {
+        let done = match self.conn {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(connection) => connection.fetch(&asks()),
+        };
+        self.noted(done)
+    }
+
+    /// The first row of a query, if there is one.
+    ///
+    /// # Errors
+    /// As [`Error`] says.
+    pub fn ask<T>(
+        &mut self,
+        ask: &Ask<'_>,
+        read: impl FnMut(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.one(ask.sql, &ask.values, read)
+    }
+
+    /// Waits until everything that was to be done has been done.
+    ///
+    /// # Errors
+    /// Those of [`Self::insert`] and [`Self::change_one`].
+    pub fn settle(&mut self) -> Result<(), Error> {
+        let done = self.conn.flush();
+        self.noted(done)
+    }
+
     fn noted<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &done
             && self.failure.is_none()
@@ -261,12 +363,11 @@ pub(crate) fn while_migrating<T>(
         Conn::Sqlite(_) => work(conn),
         Conn::Postgres(_) => {
             // Another node may take its time.
-            conn.control("SET lock_timeout = 0")?;
-            conn.control("SET statement_timeout = 0")?;
-            conn.control("SELECT pg_advisory_lock(7309737901)")?;
+            conn.batch("SET lock_timeout = 0; SET statement_timeout = 0")?;
+            conn.batch("SELECT pg_advisory_lock(7309737901)")?;
             let done = work(conn);
-            conn.control("SELECT pg_advisory_unlock(7309737901)")?;
-            conn.control(postgres::TIME_OUTS)?;
+            conn.batch("SELECT pg_advisory_unlock(7309737901)")?;
+            conn.batch(postgres::TIME_OUTS)?;
             done
         }
     }

@@ -30,6 +30,11 @@ impl Connection {
         self.0.execute_batch(text).map_err(failure)
     }
 
+    /// Runs a statement without parameters and rows, such as `COMMIT`.
+    pub(crate) fn control(&self, text: &str) -> Result<(), Error> {
+        self.execute(text, &[]).map(|_| ())
+    }
+
     pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Error> {
         let mut statement = self.prepare(sql, values)?;
         let touched = statement.raw_execute().map_err(failure)?;

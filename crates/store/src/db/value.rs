@@ -5,7 +5,7 @@ use bursar_core::{Id, TokenHash};
 use jiff::Timestamp;
 
 /// A parameter of a statement.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
     /// A 64-bit integer.
     Int(i64),
@@ -85,6 +85,20 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+/// A query and its parameters.
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<Value<'a>>,
+}
+
+impl<'a> Ask<'a> {
+    /// A query with its parameters.
+    pub fn new(sql: &'static str, values: &[Value<'a>]) -> Self {
+        Self { sql, values: values.to_vec() }
+    }
+}
+
 /// One row of an answer. Columns are counted from 0.
 pub enum Row<'a> {
     /// A row of SQLite.
@@ -92,7 +106,7 @@ pub enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
     /// A row of PostgreSQL.
     #[doc(hidden)]
-    Postgres(&'a postgres::Row),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 macro_rules! getter {

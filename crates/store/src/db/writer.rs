@@ -4,7 +4,7 @@
 //! savepoint inside one transaction, commits once, and answers all. A write that fails is undone alone. No write
 //! is answered before its commit is on disk.
 
-use super::{Conn, Error, Location, Purpose, Tx};
+use super::{Conn, Error, Location, Tx};
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -183,6 +183,7 @@ fn revive(conn: &mut Conn, location: &Location) -> Result<(), Error> {
 
 /// Runs a group in one transaction and answers it. Returns the writes that have to be tried again, alone.
 fn write_group(conn: &mut Conn, group: &mut Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let is_alone = group.len() == 1;
     let (mut done, mut again) = (Vec::with_capacity(group.len()), Vec::new());
     let attempt = attempt(conn, group, &mut done, &mut again);
     match attempt {
@@ -192,12 +193,12 @@ fn write_group(conn: &mut Conn, group: &mut Vec<Box<dyn Job>>) -> Vec<Box<dyn Jo
             }
         }
         Err(error) => {
-            let _ = conn.control("ROLLBACK");
+            let _ = conn.roll_back();
             again.append(&mut done);
             again.append(group);
-            // Before the commit nothing is written, so all of it can be tried again. A lost connection is often
-            // found out only now, when the first statement fails on it.
-            let may_retry = |error: &Error| error.is_retryable() || !conn.is_alive();
+            // Before the commit nothing is written, so all of it can be tried again, each on its own: the error may be
+            // that of one write. A lost connection is often found out only now, when the first statement fails on it.
+            let may_retry = |error: &Error| !is_alone || error.is_retryable() || !conn.is_alive();
             if !matches!(&error, Failed::Before(error) if may_retry(error)) {
                 answer_all(&mut again, &error.told());
             }
@@ -233,34 +234,38 @@ fn attempt(
     let mut locks: Vec<LockKey> = group.iter().flat_map(|job| job.locks()).copied().collect();
     locks.sort_unstable();
     locks.dedup();
-    conn.begin(Purpose::Write).map_err(Failed::Before)?;
+    conn.begin_group().map_err(Failed::Before)?;
     if !locks.is_empty() {
         conn.lock(&locks).map_err(Failed::Before)?;
     }
-    for mut job in group.drain(..) {
-        let ran = in_savepoint(conn, &mut job);
+    let mut waiting = std::mem::take(group).into_iter();
+    while let Some(mut job) = waiting.next() {
+        let ran = run_one(conn, &mut job);
         match ran {
             Ok(Verdict::Keep | Verdict::Undo) => done.push(job),
             Ok(Verdict::Retry) => again.push(job),
             Err(error) => {
                 again.push(job);
+                again.extend(waiting);
                 return Err(Failed::Before(error));
             }
         }
     }
-    conn.control("COMMIT").map_err(|error| match error {
+    conn.flush().map_err(Failed::Before)?;
+    conn.commit().map_err(|error| match error {
         Error::Retry(_) => Failed::Before(error),
         error => Failed::Committing(error),
     })
 }
 
-fn in_savepoint(conn: &mut Conn, job: &mut Box<dyn Job>) -> Result<Verdict, Error> {
-    conn.control("SAVEPOINT one")?;
+/// Runs a write whose changes can be undone alone. An error is one of the whole group.
+fn run_one(conn: &mut Conn, job: &mut Box<dyn Job>) -> Result<Verdict, Error> {
+    conn.begin_one()?;
     let verdict = job.run(&mut conn.tx());
-    if !matches!(verdict, Verdict::Keep) {
-        conn.control("ROLLBACK TO SAVEPOINT one")?;
+    match verdict {
+        Verdict::Keep => conn.keep_one()?,
+        Verdict::Undo | Verdict::Retry => conn.undo_one()?,
     }
-    conn.control("RELEASE SAVEPOINT one")?;
     Ok(verdict)
 }
 

@@ -94,6 +94,13 @@ impl AsRetry for AtOnce {
     }
 }
 
+/// Does something and waits until it is done.
+pub fn at_once<T>(tx: &mut Tx<'_>, mut work: impl FnMut(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, AtOnce> {
+    let made = work(tx)?;
+    tx.settle()?;
+    Ok(made)
+}
+
 impl Database {
     fn at(location: Location, engine: Engine) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
@@ -124,8 +131,19 @@ impl Database {
         &self,
         mut work: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let written = self.wait(self.store().write(Vec::new(), move |tx| work(tx).map_err(AtOnce)));
+        let written = self.wait(self.store().write(Vec::new(), move |tx| at_once(tx, &mut work)));
         written.map_err(|AtOnce(error)| error)
+    }
+
+    /// Many writes with their errors as they are, in the order in which they were given.
+    pub fn try_all<T: Send + 'static>(
+        &self,
+        works: impl IntoIterator<Item = impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static>,
+    ) -> Vec<Result<T, Error>> {
+        let store = self.store();
+        let writing = works.into_iter().map(|mut work| store.write(Vec::new(), move |tx| at_once(tx, &mut work)));
+        let written = self.wait(futures_util::future::join_all(writing));
+        written.into_iter().map(|done| done.map_err(|AtOnce(error)| error)).collect()
     }
 
     /// A write that must succeed.

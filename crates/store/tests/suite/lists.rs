@@ -1,13 +1,13 @@
 //! Lists of payments, held against a model.
 
 use crate::bank::{PAYMENT, add_mandate, add_person, amount, client, incoming, payment};
-use crate::database::{Database, id};
+use crate::database::{Database, id, run_on_server};
 use bursar_core::Id;
 use bursar_core::access::ClientId;
 use bursar_core::incoming::IncomingPayment;
 use bursar_core::outgoing::OutgoingPayment;
 use bursar_core::page::{Ask, Part};
-use bursar_store::{incoming_payment, outgoing_payment};
+use bursar_store::{Error, Tx, incoming_payment, outgoing_payment};
 
 const ROWS: u64 = 60;
 
@@ -102,4 +102,45 @@ pub fn pages_hold_what_they_should(db: &Database) {
     }
     let nobody = Ask { part: Part::Newest, count: 100 };
     assert_eq!(db.read(move |tx| incoming_payment::list(tx, &id(9_999), None, &nobody)), []);
+}
+
+/// The planner must not walk through everybody's payments to find those of one wallet address, whatever it believes
+/// about how many there are.
+#[test]
+fn only_rows_of_the_wallet_are_looked_at() {
+    run_on_server(|db| {
+        // Few rows are read as a whole; here it counts which index is taken when there are many.
+        db.run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET enable_seqscan = off', current_database()); END $$");
+        fill(db);
+        // By now the server believes that nearly all rows belong to one wallet address.
+        db.run("ANALYZE");
+        let looked_at = db.write(|tx| {
+            let wallet = id(crate::bank::WALLET + 3);
+            add_person(tx, 3, "CAD/2")?;
+            let url = crate::bank::wallet(3, "CAD/2").url;
+            let before = rows_fetched(tx)?;
+            assert_eq!(incoming_payment::newest(tx, &wallet)?, None);
+            assert_eq!(outgoing_payment::payer(tx, &url)?.and_then(|payer| payer.newest), None);
+            for part in [Part::Newest, Part::OlderThan(outgoing_row(30).id), Part::NewerThan(outgoing_row(30).id)] {
+                for client in [None, Some(client())] {
+                    let ask = Ask { part, count: 10 };
+                    assert_eq!(outgoing_payment::list(tx, &wallet, client.as_ref(), &ask)?, []);
+                    assert_eq!(incoming_payment::list(tx, &wallet, client.as_ref(), &ask)?, []);
+                }
+            }
+            Ok(rows_fetched(tx)? - before)
+        });
+        assert_eq!(looked_at, 0);
+    });
+}
+
+/// How many rows of the two tables this transaction has fetched through indexes or scans.
+fn rows_fetched(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    let found = tx.one(
+        "SELECT CAST(SUM(COALESCE(idx_tup_fetch, 0) + COALESCE(seq_tup_read, 0)) AS BIGINT)
+         FROM pg_stat_xact_user_tables WHERE relname IN ('incoming_payment', 'outgoing_payment')",
+        &[],
+        |row| row.int(0),
+    )?;
+    Ok(found.unwrap_or_default())
 }

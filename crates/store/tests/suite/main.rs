@@ -6,6 +6,7 @@ mod bank;
 mod database;
 mod grants;
 mod groups;
+mod later;
 mod ledger;
 mod lists;
 mod locations;
@@ -65,6 +66,13 @@ suite! {
         more_writes_than_one_group_holds,
         a_caller_that_goes_away_changes_nothing,
         a_statement_that_failed_undoes_its_write,
+    }
+    later {
+        reads_see_every_change,
+        a_refused_write_leaves_nothing,
+        whoever_fails_late_fails_alone,
+        more_changes_than_are_kept_waiting,
+        fetched_answers_are_those_that_would_have_come,
     }
     ledger {
         accounts_come_back,

@@ -53,7 +53,7 @@ pub fn incoming_payments_come_back(db: &Database) {
     }
     assert_eq!(db.read(|tx| incoming_payment::by_id(tx, &id(99))), None);
     let insert = |payment: IncomingPayment| db.try_write(move |tx| incoming_payment::insert(tx, &payment));
-    assert!(matches!(insert(incoming(1, 2, "CAD/2", None)), Err(Error::Unique(_))));
+    assert!(matches!(insert(incoming(1, 2, "CAD/2", None)), Err(Error::Retry(_))));
     // Of nobody, or with more in it than it takes.
     assert!(matches!(insert(incoming(9, 9, "CAD/2", None)), Err(Error::Unavailable(_))));
     let overfull = IncomingPayment { received: 6, ..incoming(9, 1, "CAD/2", Some(5)) };
@@ -135,7 +135,7 @@ pub fn quotes_come_back(db: &Database) {
     }
     assert_eq!(db.read(|tx| quotes::by_id(tx, &id(99))), None);
     let again = db.try_write(|tx| quotes::insert(tx, &quote(1, 1, 1, amount(1, "CAD/2"), amount(1, "CAD/2"))));
-    assert!(matches!(again, Err(Error::Unique(_))));
+    assert!(matches!(again, Err(Error::Retry(_))));
 }
 
 pub fn a_quote_is_used_once(db: &Database) {
@@ -207,7 +207,7 @@ pub fn outgoing_payments_come_back(db: &Database) {
     assert_eq!(db.read(|tx| outgoing_payment::by_id(tx, &id(99))), None);
     let insert = |payment: OutgoingPayment| db.try_write(move |tx| outgoing_payment::insert(tx, &payment));
     let five = |number| payment(number, 1, 1, amount(5, "CAD/2"), amount(5, "CAD/2"));
-    assert!(matches!(insert(five(1)), Err(Error::Unique(_))));
+    assert!(matches!(insert(five(1)), Err(Error::Retry(_))));
     // Never more sent than debited; never without a mandate or a wallet.
     assert!(matches!(insert(OutgoingPayment { sent: amount(6, "CAD/2"), ..five(9) }), Err(Error::Unavailable(_))));
     assert!(matches!(insert(OutgoingPayment { access: id(99), ..five(9) }), Err(Error::Unavailable(_))));

@@ -163,7 +163,7 @@ pub fn a_key_is_remembered_for_its_client(db: &Database) {
     assert_eq!(get("three", "key", -1), None);
     assert_eq!(get("one", "Key", -1), None);
     // In use: not again, by whatever request.
-    assert!(matches!(insert("one", "key", 4, -1, 50), Err(Error::Unique(_))));
+    assert!(matches!(insert("one", "key", 4, -1, 50), Err(Error::Guard(_))));
     assert_eq!(get("one", "key", -1), Some(used(1)));
     // Expired: unknown, and free again, for this client only.
     assert_eq!(get("one", "key", 0), None);

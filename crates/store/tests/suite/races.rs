@@ -4,7 +4,7 @@ use crate::bank::{
     ACCESS, ACCOUNT, GRANT, INCOMING, PAYMENT, QUOTE, TOKEN, add_incoming, add_mandate, add_person, amount, client,
     direct, full_grant, fund, incoming, limits, quote, receiver, spending,
 };
-use crate::database::{AtOnce, Database, Waiting, id, lock, now, seconds, told, wait_for};
+use crate::database::{AtOnce, Database, Waiting, at_once, id, lock, now, seconds, told, wait_for};
 use bursar_core::access::GrantedAccess;
 use bursar_core::grant::State;
 use bursar_core::incoming::IncomingPayment;
@@ -199,7 +199,7 @@ pub fn an_account_pays_only_what_it_has(db: &Database) {
     let done = race(db, 60, |store, number| async move {
         let to = id(ACCOUNT + 2 + number % 2);
         let transfer = direct(2_000 + number, 0, id(ACCOUNT + 1), to, amount(1, "CAD/2"));
-        store.write(Vec::new(), move |tx| ledger::transfer(tx, &[transfer], now()).map_err(AtOnce)).await
+        store.write(Vec::new(), move |tx| at_once(tx, |tx| ledger::transfer(tx, &[transfer], now()))).await
     });
     let paid = done.iter().filter(|done| done.is_ok()).count();
     let guard = AtOnce(Error::Guard("an account does not allow the change"));
@@ -225,6 +225,7 @@ pub fn of_many_exactly_one_wins(db: &Database) {
         tokens::insert(tx, &token, now())
     });
     let is_guard: fn(&Error) -> bool = |error| matches!(error, Error::Guard(_));
+    let is_there: fn(&Error) -> bool = |error| matches!(error, Error::Retry(_));
     let is_unique: fn(&Error) -> bool = |error| matches!(error, Error::Unique(_));
     let contests: [Contest; 8] = [
         ("use of a quote", |tx, n| quotes::set_used(tx, &id(QUOTE + 1), &id(PAYMENT + n)), is_guard),
@@ -270,7 +271,7 @@ pub fn of_many_exactly_one_wins(db: &Database) {
                 let transfer = direct(3_000, 0, id(ACCOUNT + 1), issuer.id, amount(n + 1, "CAD/2"));
                 ledger::transfer(tx, &[transfer], now())
             },
-            is_unique,
+            is_there,
         ),
         (
             "name",
@@ -285,7 +286,7 @@ pub fn of_many_exactly_one_wins(db: &Database) {
     ];
     for (name, act, is_loss) in contests {
         let done = race(db, 16, |store, number| async move {
-            store.write(Vec::new(), move |tx| act(tx, number).map_err(AtOnce)).await
+            store.write(Vec::new(), move |tx| at_once(tx, |tx| act(tx, number))).await
         });
         let won = done.iter().filter(|done| done.is_ok()).count();
         assert_eq!(won, 1, "{name}: {done:?}");
