@@ -159,9 +159,11 @@ fn pay(tx: &mut Tx<'_>, caller: &Caller, ask: &Ask, memory: &Memory) -> Result<O
     for item in access::allowing(granted, RESOURCE, Action::Create, &wallet.url) {
         match decide(tx, caller, item, id, ask, &wallet, &account) {
             Ok(decided) => {
-                let made = write(tx, decided, ask, &wallet)?;
-                memory.remember(tx, &id, &made)?;
-                return Ok(made);
+                return tx.together(|tx| {
+                    let made = write(tx, decided, ask, &wallet)?;
+                    memory.remember(tx, &id, &made)?;
+                    Ok(made)
+                });
             }
             // Another item may allow it once there are rates: that is not the end of it.
             Err(Error::Refused(refusal)) if refusal.code == Code::RatesUnavailable => return Err(refusal.into()),

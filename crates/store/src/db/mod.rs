@@ -334,6 +334,23 @@ impl Tx<'_> {
         self.one(ask.sql, &ask.values, read)
     }
 
+    /// Makes changes of which each is of other rows than the rest: an engine may make them in one go.
+    ///
+    /// # Errors
+    /// Those of `changes`.
+    pub fn together<T, E: From<Error>>(&mut self, changes: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let since = match self.conn {
+            Conn::Sqlite(_) => 0,
+            Conn::Postgres(connection) => connection.waiting(),
+        };
+        let made = changes(self)?;
+        if let Conn::Postgres(connection) = self.conn {
+            let combined = connection.combine(since);
+            self.noted(combined)?;
+        }
+        Ok(made)
+    }
+
     /// Waits until everything that was to be done has been done.
     ///
     /// # Errors

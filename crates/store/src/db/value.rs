@@ -104,9 +104,9 @@ pub enum Row<'a> {
     /// A row of SQLite.
     #[doc(hidden)]
     Sqlite(&'a rusqlite::Row<'a>),
-    /// A row of PostgreSQL.
+    /// A row of PostgreSQL, from this column on.
     #[doc(hidden)]
-    Postgres(&'a tokio_postgres::Row),
+    Postgres(&'a tokio_postgres::Row, usize),
 }
 
 macro_rules! getter {
@@ -118,7 +118,7 @@ macro_rules! getter {
         pub fn $name(&self, column: usize) -> Result<$type, Error> {
             match self {
                 Self::Sqlite(row) => row.get(column).map_err(|error| Error::Corrupt(error.to_string())),
-                Self::Postgres(row) => row.try_get(column).map_err(|error| Error::Corrupt(error.to_string())),
+                Self::Postgres(row, start) => row.try_get(start + column).map_err(|error| Error::Corrupt(error.to_string())),
             }
         }
 
@@ -129,7 +129,7 @@ macro_rules! getter {
         pub fn $optional(&self, column: usize) -> Result<Option<$type>, Error> {
             match self {
                 Self::Sqlite(row) => row.get(column).map_err(|error| Error::Corrupt(error.to_string())),
-                Self::Postgres(row) => row.try_get(column).map_err(|error| Error::Corrupt(error.to_string())),
+                Self::Postgres(row, start) => row.try_get(start + column).map_err(|error| Error::Corrupt(error.to_string())),
             }
         }
     };

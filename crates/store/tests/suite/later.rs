@@ -171,3 +171,63 @@ pub fn fetched_answers_are_those_that_would_have_come(db: &Database) {
     assert_eq!(failed.is_err(), !db.is_file());
     db.write(|tx| note(tx, 6));
 }
+
+pub fn changes_made_together(db: &Database) {
+    with_notes(db);
+    db.write(|tx| (1..6).try_for_each(|number| note(tx, number)));
+    // Of different kinds, some of them twice, among others that are made alone.
+    let seen = db.write(|tx| {
+        change(tx, 1, 11)?;
+        let made = tx.together(|tx| {
+            note(tx, 6)?;
+            note(tx, 7)?;
+            change(tx, 2, 12)?;
+            change(tx, 3, 13)?;
+            tx.insert("DELETE FROM note WHERE id > $1 AND id < $2", &[Value::Int(3), Value::Int(6)])?;
+            Ok::<_, Error>("made")
+        })?;
+        note(tx, 8)?;
+        Ok((made, noted(tx)?))
+    });
+    assert_eq!(seen, ("made", vec![6, 7, 8, 11, 12, 13]));
+    // One by itself, none at all, and with a read in between.
+    let seen = db.write(|tx| {
+        tx.together(|tx| change(tx, 6, 16))?;
+        tx.together(|_| Ok::<_, Error>(()))?;
+        tx.together(|tx| {
+            change(tx, 7, 17)?;
+            let seen = noted(tx)?;
+            change(tx, 8, 18)?;
+            note(tx, 19)?;
+            Ok::<_, Error>(seen)
+        })
+    });
+    assert_eq!(seen, [8, 11, 12, 13, 16, 17]);
+    let all = [11, 12, 13, 16, 17, 18, 19];
+    assert_eq!(db.read(noted), all);
+    // All or nothing.
+    let guarded = db.try_write(|tx| {
+        tx.together(|tx| {
+            note(tx, 20)?;
+            change(tx, 99, 21)?;
+            note(tx, 22)
+        })
+    });
+    assert_eq!(guarded, Err(Error::Guard("the number is there")));
+    let doubled = db.try_write(|tx| {
+        tx.together(|tx| {
+            note(tx, 20)?;
+            note(tx, 11)
+        })
+    });
+    assert!(matches!(doubled, Err(Error::Retry(_))), "{doubled:?}");
+    let refused = db.wait(db.store().write(Vec::new(), |tx| {
+        tx.together(|tx| {
+            note(tx, 20)?;
+            note(tx, 21)?;
+            Err::<(), _>(Refused)
+        })
+    }));
+    assert_eq!(refused, Err(Refused));
+    assert_eq!(db.read(noted), all);
+}

@@ -73,6 +73,7 @@ suite! {
         whoever_fails_late_fails_alone,
         more_changes_than_are_kept_waiting,
         fetched_answers_are_those_that_would_have_come,
+        changes_made_together,
     }
     ledger {
         accounts_come_back,

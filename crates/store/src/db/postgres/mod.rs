@@ -4,11 +4,14 @@
 //! for the commit, and all of them travel together. Until then an undone write has nothing to be undone; only one
 //! that reads after it has changed something needs a savepoint.
 
+mod combine;
+
 use super::{Ask, Error, LockKey, Row, Value};
 use futures_util::future::{MaybeDone, maybe_done};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn, ready};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -29,13 +32,34 @@ const UNSENT_MAX: usize = 64;
 
 pub(crate) struct Connection {
     client: Client,
-    /// Prepared statements by address and length of their text, which is static.
-    statements: HashMap<(usize, usize), Statement>,
+    statements: HashMap<Place, Statement>,
+    /// Statements made of several, and for queries where the columns of each begin.
+    combined: HashMap<(Kind, Vec<Place>), Combined>,
     unsent: Unsent,
     /// Answers that were fetched before they are asked for.
     fetched: Vec<Fetched>,
     /// Drives the connection while something is waited for.
     runtime: Runtime,
+}
+
+/// Address and length of a statement's text, which is static.
+type Place = (usize, usize);
+
+fn place(sql: &'static str) -> Place {
+    (sql.as_ptr() as usize, sql.len())
+}
+
+/// What a combined statement is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Changes,
+    Queries,
+}
+
+#[derive(Clone)]
+struct Combined {
+    statement: Statement,
+    starts: Arc<[usize]>,
 }
 
 /// What the server is still to be told.
@@ -55,14 +79,42 @@ struct Unsent {
 struct Fetched {
     sql: &'static str,
     values: Vec<Owned>,
-    rows: Vec<tokio_postgres::Row>,
+    /// The row that all of them share, and where its columns begin in it, if it has a row.
+    found: Option<(Arc<tokio_postgres::Row>, usize)>,
 }
 
 struct Change {
     statement: Statement,
     values: Vec<Owned>,
+    parts: Vec<Part>,
+}
+
+/// One of the changes that a statement makes.
+#[derive(Clone, Copy)]
+struct Part {
+    sql: &'static str,
+    parameters: usize,
     /// What it means if not exactly one row is touched.
     guard: Option<&'static str>,
+}
+
+impl Change {
+    /// Makes the change; the guard that did not hold, if any.
+    async fn make(&self, client: &Client) -> Result<Option<&'static str>, tokio_postgres::Error> {
+        let values = self.values.iter().map(Owned::value);
+        if let [part] = self.parts[..] {
+            let touched = client.execute_raw(&self.statement, values).await?;
+            return Ok(part.guard.filter(|_| touched != 1));
+        }
+        let values: Vec<Value<'_>> = values.collect();
+        let counts = client.query_one(&self.statement, &parameters(&values)).await?;
+        for (index, part) in self.parts.iter().enumerate() {
+            if part.guard.is_some() && counts.try_get::<_, i64>(index)? != 1 {
+                return Ok(part.guard);
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// A parameter that can wait.
@@ -110,7 +162,14 @@ impl Connection {
             let _ = connection.await;
         });
         runtime.block_on(client.batch_execute(TIME_OUTS)).map_err(failure)?;
-        Ok(Self { client, statements: HashMap::new(), unsent: Unsent::default(), fetched: Vec::new(), runtime })
+        Ok(Self {
+            client,
+            statements: HashMap::new(),
+            combined: HashMap::new(),
+            unsent: Unsent::default(),
+            fetched: Vec::new(),
+            runtime,
+        })
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -169,8 +228,29 @@ impl Connection {
             self.flush()?;
         }
         self.fetched.clear();
+        let part = Part { sql, parameters: values.len(), guard };
         let values = values.iter().map(Owned::of).collect();
-        self.unsent.changes.push(Change { statement, values, guard });
+        self.unsent.changes.push(Change { statement, values, parts: vec![part] });
+        Ok(())
+    }
+
+    /// How many changes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.unsent.changes.len()
+    }
+
+    /// Makes one statement of the changes that have been waiting since there were so many. Each must be of other rows.
+    pub(crate) fn combine(&mut self, since: usize) -> Result<(), Error> {
+        let since = since.max(self.unsent.kept);
+        if self.unsent.changes.len() < since + 2 {
+            return Ok(());
+        }
+        let parts: Vec<Part> =
+            self.unsent.changes[since..].iter().flat_map(|change| change.parts.iter().copied()).collect();
+        let texts: Vec<_> = parts.iter().map(|part| (part.sql, part.parameters)).collect();
+        let Combined { statement, .. } = self.prepare_combined(Kind::Changes, &texts)?;
+        let values = self.unsent.changes.drain(since..).flat_map(|change| change.values).collect();
+        self.unsent.changes.push(Change { statement, values, parts });
         Ok(())
     }
 
@@ -180,8 +260,8 @@ impl Connection {
         values: &[Value<'_>],
         keep: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if let Some(rows) = self.take_fetched(sql, values) {
-            return rows.iter().try_for_each(|row| keep(&Row::Postgres(row)));
+        if let Some(found) = self.take_fetched(sql, values) {
+            return found.map_or(Ok(()), |(row, start)| keep(&Row::Postgres(&row, start)));
         }
         let statement = self.prepare(sql, values)?;
         if self.unsent.kept < self.unsent.changes.len() {
@@ -191,41 +271,43 @@ impl Connection {
         let last = self.client.query(&statement, &values);
         let answer = send(&self.runtime, &self.client, &mut self.unsent, last)?;
         let rows = self.settled(answer)?;
-        rows.iter().try_for_each(|row| keep(&Row::Postgres(row)))
+        rows.iter().try_for_each(|row| keep(&Row::Postgres(row, 0)))
     }
 
-    /// Sends several queries at once and keeps their answers for when they are asked for, unless something is changed
-    /// before that.
+    /// Asks several queries at once and keeps the first row of each for when it is asked for, unless something is
+    /// changed before that.
     pub(crate) fn fetch(&mut self, asks: &[Ask<'_>]) -> Result<(), Error> {
-        let prepared = asks.iter().map(|ask| self.prepare(ask.sql, &ask.values)).collect::<Result<Vec<_>, _>>()?;
+        let texts: Vec<_> = asks.iter().map(|ask| (ask.sql, ask.values.len())).collect();
+        let values: Vec<Value<'_>> = asks.iter().flat_map(|ask| ask.values.iter().copied()).collect();
+        fit(&values)?;
+        let Combined { statement, starts } = self.prepare_combined(Kind::Queries, &texts)?;
         if self.unsent.kept < self.unsent.changes.len() {
             self.set_savepoint()?;
         }
-        let values: Vec<_> = asks.iter().map(|ask| parameters(&ask.values)).collect();
-        let client = &self.client;
-        let queries = prepared
-            .iter()
-            .zip(&values)
-            .map(|(statement, values)| Box::pin(maybe_done(client.query(statement, values))));
-        let all = in_order(queries.collect(), ready(()));
-        let last = async { all.await.0.into_iter().collect::<Result<Vec<_>, _>>() };
-        let answer = send(&self.runtime, client, &mut self.unsent, last)?;
-        let answers = self.settled(answer)?;
-        let fetched = asks.iter().zip(answers).map(|(ask, rows)| Fetched {
-            sql: ask.sql,
-            values: ask.values.iter().map(Owned::of).collect(),
-            rows,
-        });
-        self.fetched = fetched.collect();
+        let values = parameters(&values);
+        let last = self.client.query_one(&statement, &values);
+        let answer = send(&self.runtime, &self.client, &mut self.unsent, last)?;
+        let row = Arc::new(self.settled(answer)?);
+        self.fetched.clear();
+        for (ask, start) in asks.iter().zip(starts.iter()) {
+            let found: Option<i32> = row.try_get(*start).map_err(failure)?;
+            let values = ask.values.iter().map(Owned::of).collect();
+            self.fetched.push(Fetched { sql: ask.sql, values, found: found.map(|_| (row.clone(), start + 1)) });
+        }
         Ok(())
     }
 
-    fn take_fetched(&mut self, sql: &'static str, values: &[Value<'_>]) -> Option<Vec<tokio_postgres::Row>> {
+    #[expect(clippy::option_option, reason = "whether it was fetched, and whether there is a row")]
+    fn take_fetched(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Option<Option<(Arc<tokio_postgres::Row>, usize)>> {
         let is_it = |fetched: &Fetched| {
-            std::ptr::eq(fetched.sql, sql) && fetched.values.iter().map(Owned::value).eq(values.iter().copied())
+            place(fetched.sql) == place(sql) && fetched.values.iter().map(Owned::value).eq(values.iter().copied())
         };
         let at = self.fetched.iter().position(is_it)?;
-        Some(self.fetched.swap_remove(at).rows)
+        Some(self.fetched.swap_remove(at).found)
     }
 
     /// Locks the keys, which are sorted: every node takes them in the same order, so none waits in a circle.
@@ -288,7 +370,8 @@ impl Connection {
     fn set_savepoint(&mut self) -> Result<(), Error> {
         if self.unsent.is_group && !self.unsent.has_savepoint {
             let statement = self.prepare(SAVEPOINT, &[])?;
-            let change = Change { statement, values: Vec::new(), guard: None };
+            let part = Part { sql: SAVEPOINT, parameters: 0, guard: None };
+            let change = Change { statement, values: Vec::new(), parts: vec![part] };
             self.unsent.changes.insert(self.unsent.kept, change);
             self.unsent.kept += 1;
             self.unsent.has_savepoint = true;
@@ -308,19 +391,41 @@ impl Connection {
     }
 
     fn prepare(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Statement, Error> {
-        // The server would say so too, but with an end to the transaction.
-        if values.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0'))) {
-            return Err(Error::Unfit("text with a NUL".to_owned()));
-        }
-        let place = (sql.as_ptr() as usize, sql.len());
-        if let Some(statement) = self.statements.get(&place) {
+        fit(values)?;
+        if let Some(statement) = self.statements.get(&place(sql)) {
             return Ok(statement.clone());
         }
         let prepared = self.runtime.block_on(self.client.prepare(sql)).map_err(failure);
         let statement = self.settled(prepared)?;
-        self.statements.insert(place, statement.clone());
+        self.statements.insert(place(sql), statement.clone());
         Ok(statement)
     }
+
+    fn prepare_combined(&mut self, kind: Kind, parts: &[(&'static str, usize)]) -> Result<Combined, Error> {
+        let name = (kind, parts.iter().map(|(sql, _)| place(sql)).collect());
+        if let Some(combined) = self.combined.get(&name) {
+            return Ok(combined.clone());
+        }
+        let text = match kind {
+            Kind::Changes => combine::changes(parts),
+            Kind::Queries => combine::queries(parts),
+        };
+        let prepared = self.runtime.block_on(self.client.prepare(&text)).map_err(failure);
+        let statement = self.settled(prepared)?;
+        let columns = statement.columns().iter().enumerate();
+        let starts = columns.filter(|(_, column)| column.name() == combine::FOUND).map(|(start, _)| start).collect();
+        let combined = Combined { statement, starts };
+        self.combined.insert(name, combined.clone());
+        Ok(combined)
+    }
+}
+
+/// Refuses what the server would refuse too, but with an end to the transaction.
+fn fit(values: &[Value<'_>]) -> Result<(), Error> {
+    if values.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0'))) {
+        return Err(Error::Unfit("text with a NUL".to_owned()));
+    }
+    Ok(())
 }
 
 /// Sends what waits and after it a last statement, without waiting for answers in between. An error is one of what
@@ -336,18 +441,15 @@ fn send<T>(
     }
     let changes = std::mem::take(&mut unsent.changes);
     let kept = std::mem::take(&mut unsent.kept);
-    let sent = changes.iter().map(|change| {
-        let values = change.values.iter().map(Owned::value);
-        Box::pin(maybe_done(client.execute_raw(&change.statement, values)))
-    });
-    let (touched, last) = runtime.block_on(in_order(sent.collect(), last));
-    for (index, (change, touched)) in changes.iter().zip(touched).enumerate() {
-        let failed = match (touched.map_err(failure), change.guard) {
-            (Ok(1), _) | (Ok(_), None) => continue,
-            (Ok(_), Some(guard)) => Error::Guard(guard),
+    let sent = changes.iter().map(|change| Box::pin(maybe_done(change.make(client))));
+    let (made, last) = runtime.block_on(in_order(sent.collect(), last));
+    for (index, made) in made.into_iter().enumerate() {
+        let failed = match made.map_err(failure) {
+            Ok(None) => continue,
+            Ok(Some(guard)) => Error::Guard(guard),
             // Whoever had the key first was not there when this was decided.
-            (Err(Error::Unique(text)), _) => Error::Retry(text),
-            (Err(error), _) => error,
+            Err(Error::Unique(text)) => Error::Retry(text),
+            Err(error) => error,
         };
         if index < kept {
             unsent.broken = Some(failed.clone());
