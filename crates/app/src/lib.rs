@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod acquaintance;
+pub mod activity;
 pub mod believed;
 pub mod callers;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod login;
 pub mod mandates;
 pub mod net;
 pub mod outgoing;
+pub mod overview;
 pub mod quotes;
 pub mod random;
 pub mod rate_limits;

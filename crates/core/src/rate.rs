@@ -121,6 +121,30 @@ impl UnitRate {
     }
 }
 
+impl UnitRate {
+    /// How many units of the receiver's asset one unit of the payer's buys, for people: six significant digits, cut off.
+    pub fn rounded(&self) -> String {
+        let (numerator, denominator) =
+            (self.target.mantissa() * self.source.divisor(), self.source.mantissa() * self.target.divisor());
+        // With as many places as give six digits. Both are below 10^41, so nothing overflows.
+        let (mut places, mut quotient) = (0, numerator / denominator);
+        while quotient < ten_to(DIGITS_SHOWN - 1) && places < PLACES_SHOWN_MAX {
+            places += 1;
+            quotient = numerator * ten_to(places) / denominator;
+        }
+        let width = places as usize + 1;
+        let digits = format!("{quotient:0>width$}");
+        let (whole, fraction) = digits.split_at(digits.len() - places as usize);
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+    }
+}
+
+/// Significant digits of a rate that people are shown.
+const DIGITS_SHOWN: u32 = 6;
+/// Most places after its point.
+const PLACES_SHOWN_MAX: u32 = 36;
+
 impl fmt::Display for UnitRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.target, self.source)

@@ -15,6 +15,7 @@ pub mod incoming_payment;
 pub mod ledger;
 mod list;
 mod migrations;
+pub mod movement;
 pub mod nonce;
 pub mod outgoing_payment;
 pub mod quote;

@@ -33,8 +33,9 @@ pub fn insert(tx: &mut Tx<'_>, payment: &OutgoingPayment) -> Result<(), Error> {
     tx.insert(
         "INSERT INTO outgoing_payment (id, wallet_address_id, client, access_id, window_index, quote_id, receiver,
              incoming_payment_id, debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code,
-             receive_asset_scale, fee, rate, sent, state, metadata, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+             receive_asset_scale, fee, rate, sent, state, metadata, created_at, payee_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+             (SELECT i.wallet_address_id FROM incoming_payment i WHERE i.id = $8))",
         &[
             (&payment.id).into(),
             (&payment.wallet_address).into(),
@@ -154,7 +155,8 @@ pub fn of_client_between(
     )
 }
 
-fn read(row: &Row<'_>) -> Result<OutgoingPayment, Error> {
+/// Reads the columns of [`select!`], which come first.
+pub(crate) fn read(row: &Row<'_>) -> Result<OutgoingPayment, Error> {
     let price = columns::price(row, 8)?;
     let state = row.text(17)?;
     Ok(OutgoingPayment {

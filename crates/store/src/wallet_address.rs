@@ -140,6 +140,19 @@ pub fn of_holder(tx: &mut Tx<'_>, name: &str) -> Result<Option<WalletAddress>, E
     )
 }
 
+/// The wallet addresses of an account holder, oldest first, also deactivated ones; at most so many.
+///
+/// # Errors
+/// When the database fails.
+pub fn all_of_holder(tx: &mut Tx<'_>, holder: &Id, most: u64) -> Result<Vec<WalletAddress>, Error> {
+    tx.all(
+        "SELECT id, url, public_name, holder_id, account_id, asset_code, asset_scale, created_at, deactivated_at
+         FROM wallet_address WHERE holder_id = $1 ORDER BY id LIMIT $2",
+        &[holder.into(), most.into()],
+        read,
+    )
+}
+
 pub(crate) fn read(row: &Row<'_>) -> Result<WalletAddress, Error> {
     Ok(WalletAddress {
         id: row.id(0)?,

@@ -251,6 +251,26 @@ fn unit_rates_come_back() {
 }
 
 #[test]
+fn people_read_six_digits_of_a_rate() {
+    fn check(stored: &str, expected: &str) {
+        assert_eq!(UnitRate::from_stored(stored).expect("a rate").rounded(), expected, "{stored}");
+    }
+    check("1/1", "1");
+    check("1.36/0.85", "1.6");
+    check("1/1.36", "0.735294");
+    check("150/1.25", "120");
+    check("1/150", "0.00666666");
+    check("123456789.5/1", "123456789");
+    check("1/3", "0.333333");
+    check("2/3", "0.666666");
+    check("100/3", "33.3333");
+    check("0.00000000000000001/1", "0.00000000000000001");
+    // The extremes of what can be stored.
+    check("0.0000000000000000000001/999999999999999999", "0");
+    check("999999999999999999/0.0000000000000000000001", "9999999999999999990000000000000000000000");
+}
+
+#[test]
 fn a_long_wrong_rate_is_not_repeated_in_full() {
     let error = Rates::parse("USD", [("EUR", "9".repeat(100_000).as_str())]).expect_err("too long");
     assert!(error.to_string().len() < 200, "{}", error.to_string().len());

@@ -12,6 +12,7 @@ mod lists;
 mod locations;
 mod mandates;
 mod migrations;
+mod movements;
 mod payments;
 mod people;
 mod races;
@@ -105,6 +106,13 @@ suite! {
         a_newer_schema_is_refused,
         a_failed_migration_leaves_nothing_behind,
         quotes_of_the_first_version_are_still_read,
+    }
+    movements {
+        each_end_has_its_list,
+        both_ends_and_what_lies_around_are_told,
+        a_receiver_elsewhere_is_nobody_here,
+        transfers_are_told_with_their_accounts,
+        earlier_payments_are_found_by_whom_they_reached,
     }
     payments {
         incoming_payments_come_back,
