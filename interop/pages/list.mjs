@@ -1,6 +1,7 @@
 // Every page there is, one line each: all of them are tested at both widths, and photographed for the documentation.
 
 import assert from 'node:assert/strict';
+import { idOf } from './world.mjs';
 
 /**
  * @typedef {object} Page
@@ -34,6 +35,27 @@ export const PAGES = [
   { name: 'consent-no-limit', path: (world) => world.consent(null), as: 'alice' },
   { name: 'home', path: '/wallet', as: 'alice', dark: true },
   { name: 'home-empty', path: '/wallet', as: 'nina' },
+  {
+    name: 'payments',
+    path: '/wallet/payments',
+    as: 'alice',
+    dark: true,
+    form: async (page) => {
+      await page.fill('input[name="q"]', 'beans coffee');
+      await page.click('form[role="search"] button');
+      assert.equal(await page.locator('.row').count(), 3);
+      assert.match(await page.locator('main').innerText(), /Coffee beans, week 1/);
+    },
+  },
+  { name: 'payments-older', path: (world) => `/wallet/payments?older=${idOf(world.sent[4])}`, as: 'alice' },
+  { name: 'payments-search', path: '/wallet/payments?side=out&q=lunch&least=30&from=2060-05-20&to=2060-05-31', as: 'alice' },
+  { name: 'payments-mistake', path: '/wallet/payments?from=soon&least=much', as: 'alice', status: 422 },
+  { name: 'payments-empty', path: '/wallet/payments', as: 'nina' },
+  { name: 'payment', path: (world) => `/wallet/payments/${idOf(world.sent[0])}`, as: 'alice' },
+  { name: 'payment-exchanged', path: (world) => `/wallet/payments/${idOf(world.sent[1])}`, as: 'alice', dark: true },
+  { name: 'payment-hostile', path: (world) => `/wallet/payments/${idOf(world.sent[10])}`, as: 'alice' },
+  { name: 'payment-received', path: (world) => `/wallet/payments/${idOf(world.received[0])}`, as: 'alice' },
+  { name: 'payment-of-others', path: (world) => `/wallet/payments/${idOf(world.sent[0])}`, as: 'nina', status: 404 },
   {
     name: 'account',
     path: '/wallet/account',

@@ -13,7 +13,7 @@ const FOLDER = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url)
 /** Port of the provider, which is part of the addresses on the pages. */
 const PORT = 4000;
 /** Pages that are longer are cut off, in pixels. */
-const HEIGHT_MAX = 2400;
+const HEIGHT_MAX = 1800;
 
 const chosen = process.argv.slice(2);
 scenario(

@@ -22,7 +22,7 @@ export class World {
     this.wallets = {};
     /** Payments that left Alice's account, oldest first, as the API told them. */
     this.sent = [];
-    /** Payment requests that Alice was paid by, oldest first. */
+    /** Payments that Carol made into it, oldest first. */
     this.received = [];
   }
 
@@ -102,8 +102,7 @@ export class World {
   async #receive(token, value, metadata) {
     const incoming = await this.platform.incoming(this.wallets.alice, { metadata, incomingAmount: cad(value) });
     const body = { walletAddress: this.wallets.carol, incomingPayment: incoming.id, debitAmount: cad(value) };
-    succeeded(201, await this.platform.create('outgoing-payments', token, body));
-    this.received.push(incoming);
+    this.received.push(succeeded(201, await this.platform.create('outgoing-payments', token, body)));
   }
 
   /** The page where Alice is asked for a mandate. */

@@ -10,6 +10,7 @@ use bursar_app::App;
 /// Each has a path, the words for a wide and for a narrow screen, and the outline of its icon in a square of 24 units.
 const MENU: &[(&str, &str, &str, &str)] = &[
     ("/wallet", "Home", "Home", "M3.5 11 12 4l8.5 7M6 9.5V20h12V9.5M10 20v-5.5h4V20"),
+    ("/wallet/payments", "Payments", "Payments", "M7 20V5M3.5 8.5 7 5l3.5 3.5M17 4v15m-3.5-3.5L17 19l3.5-3.5"),
     (
         "/wallet/account",
         "Account",
@@ -113,6 +114,11 @@ impl Frame {
             zone_cookie: None,
             urls: Urls::new(),
         }
+    }
+
+    /// Whether the menu leads to this part of the wallet, so that pages can.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.menu.iter().any(|link| link.path == path)
     }
 
     /// The time zone of the page, if it is the reader's.

@@ -19,6 +19,7 @@ mod member;
 mod names;
 mod page;
 mod pager;
+mod payments;
 mod view;
 mod visitor;
 mod wording;
@@ -45,6 +46,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/login", get(login::form).post(login::log_in))
         .route("/logout", get(login::ask_log_out).post(login::log_out))
         .route("/wallet", get(home::show))
+        .route("/wallet/payments", get(payments::list))
+        .route("/wallet/payments/export.csv", get(payments::export::get))
+        .route("/wallet/payments/{id}", get(payments::show))
         .route("/wallet/account", get(account::show))
         .route("/wallet/account/display", post(account::set_display))
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))

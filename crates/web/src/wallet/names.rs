@@ -42,6 +42,14 @@ pub(super) fn harmless(name: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// A text of a stranger's at length: without what could disguise it, cut off after so many characters.
+pub(super) fn visible(text: &str, length_max: usize) -> String {
+    let shown = |c: char| if c.is_whitespace() { ' ' } else { c };
+    let mut letters = text.chars().map(shown).filter(is_visible);
+    let short: String = letters.by_ref().take(length_max).collect();
+    if letters.next().is_some() { format!("{short}…") } else { short }
+}
+
 fn is_visible(c: &char) -> bool {
     !matches!(*c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' // control characters
@@ -106,6 +114,13 @@ mod tests {
         check("pay\u{200d}pal\u{ad}\u{e0041}", Some("paypal"));
         check(&"a".repeat(60), Some(&"a".repeat(60)));
         check(&"a".repeat(61), Some(&format!("{}…", "a".repeat(60))));
+    }
+
+    #[test]
+    fn long_texts_are_shown_as_they_are() {
+        assert_eq!(visible("Invoice \u{202e}gnp.exe\n12", 100), "Invoice gnp.exe 12");
+        assert_eq!(visible(&"a".repeat(10), 10), "a".repeat(10));
+        assert_eq!(visible(&"a".repeat(11), 10), format!("{}…", "a".repeat(10)));
     }
 
     #[test]

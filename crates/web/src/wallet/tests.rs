@@ -1,6 +1,7 @@
 //! The pages as browsers meet them, without a network: requests go straight to the routes.
 
 mod frame;
+mod payments;
 
 use super::routes;
 use axum::Router;

@@ -131,6 +131,59 @@ impl View {
         Moment { text, iso: day.to_string() }
     }
 
+    /// The time of day: `15:00`.
+    pub(super) fn time(&self, at: Timestamp) -> Moment {
+        let utc = if self.zone_name.is_some() { "" } else { " UTC" };
+        Moment { text: format!("{}{utc}", self.local(at).strftime("%H:%M")), iso: at.to_string() }
+    }
+
+    /// The first instant of a day in this reader's zone; of the day after it if `after`.
+    pub(super) fn midnight(&self, day: Date, after: bool) -> Option<Timestamp> {
+        let day = if after { day.tomorrow().ok()? } else { day };
+        day.to_zoned(self.zone.clone()).ok().map(|zoned| zoned.timestamp())
+    }
+
+    /// An instant in this reader's zone, for programs (RFC 3339).
+    pub(super) fn rfc3339(&self, at: Timestamp) -> String {
+        if self.zone_name.is_none() {
+            return self.local(at).timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        }
+        self.local(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
+    /// A number that somebody typed, with this reader's separators or plain, as digits with at most one point.
+    pub(super) fn parse(&self, typed: &str) -> Option<String> {
+        let plain = |c: char| match c {
+            '\'' | '\u{2019}' | '_' => None,
+            c if c.is_whitespace() => None,
+            c => Some(c),
+        };
+        let typed: String = typed.chars().filter_map(plain).collect();
+        let (whole, fraction) = match self.separator(&typed) {
+            Some(at) => (&typed[..at], &typed[at + 1..]),
+            None => (typed.as_str(), ""),
+        };
+        let whole = ungrouped(whole)?;
+        let is_number = fraction.bytes().all(|b| b.is_ascii_digit());
+        match fraction {
+            _ if !is_number => None,
+            "" => Some(whole),
+            fraction => Some(format!("{whole}.{fraction}")),
+        }
+    }
+
+    /// Where the decimal separator stands, if there is one. A lone point or comma is it, unless this reader writes
+    /// another one and it stands where a group of three begins; of several, only a last one of another kind can be.
+    fn separator(&self, typed: &str) -> Option<usize> {
+        let own = self.decimal("0.5").chars().nth(1)?;
+        let marks: Vec<(usize, char)> = typed.char_indices().filter(|(_, c)| matches!(c, '.' | ',')).collect();
+        match marks.as_slice() {
+            [(at, mark)] => (*mark == own || typed.len() - at != 4).then_some(*at),
+            [others @ .., (at, mark)] => others.iter().all(|(_, other)| other != mark).then_some(*at),
+            [] => None,
+        }
+    }
+
     fn local(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.zone.clone())
     }
@@ -157,6 +210,22 @@ fn relative(day: Date, today: Date) -> Option<&'static str> {
         return Some("Today");
     }
     (Some(day) == today.yesterday().ok()).then_some("Yesterday")
+}
+
+/// Digits without the one kind of mark between their groups, which must be groups: of two or three digits, the last of
+/// three.
+fn ungrouped(whole: &str) -> Option<String> {
+    let mark = whole.chars().find(|c| !c.is_ascii_digit());
+    let groups: Vec<&str> = mark.map_or_else(|| vec![whole], |mark| whole.split(mark).collect());
+    let is_number = |group: &&str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
+    let is_grouped = match groups.as_slice() {
+        [first, middle @ .., last] => {
+            first.len() <= 3 && last.len() == 3 && middle.iter().all(|group| (2..=3).contains(&group.len()))
+        }
+        _ => true,
+    };
+    let is_mark = mark.is_none_or(|mark| matches!(mark, '.' | ','));
+    (is_mark && is_grouped && groups.iter().all(is_number)).then(|| groups.concat())
 }
 
 /// Without zeros at the end, but for as many as cents have.
@@ -283,6 +352,36 @@ mod tests {
             "Tuesday 31 December 2024",
         );
         check("", "2025-05-22T00:00:00Z", "22 May 2025 00:00 UTC", "22 May 00:00 UTC", "Thursday 22 May 2025");
+    }
+
+    #[test]
+    fn what_people_type_is_understood() {
+        fn check(tag: &str, typed: &str, expected: Option<&str>) {
+            assert_eq!(view(tag, "").parse(typed).as_deref(), expected, "{tag} {typed}");
+        }
+        check("en", "12.50", Some("12.50"));
+        check("en", "12,50", Some("12.50"));
+        check("en", "1,234", Some("1234"));
+        check("en", "1,234.50", Some("1234.50"));
+        check("en", "1.234,50", Some("1234.50"));
+        check("en", "1,234,567", Some("1234567"));
+        check("en", " 1 234.5 ", Some("1234.5"));
+        check("en", "0.125", Some("0.125"));
+        check("de", "12,50", Some("12.50"));
+        check("de", "12.50", Some("12.50"));
+        check("de", "1.234", Some("1234"));
+        check("de", "0,125", Some("0.125"));
+        check("de", "1.234,50", Some("1234.50"));
+        check("de-CH", "1'234.50", Some("1234.50"));
+        check("de-CH", "1\u{2019}234.50", Some("1234.50"));
+        check("fr", "1\u{202f}234,50", Some("1234.50"));
+        check("en-IN", "12,34,567.5", Some("1234567.5"));
+        for odd in
+            ["", ".", ",", ".5", "-5", "+5", "5 CAD", "1e5", "1.2.3,4,5", "1,2345,678", "1.5,5.5", "5,,000", "\u{0665}"]
+        {
+            check("en", odd, None);
+        }
+        check("en", "5.", Some("5"));
     }
 
     #[test]
