@@ -1,6 +1,7 @@
 //! Set-up, tests, tidy rules and measurements: `cargo xtask test` runs everything that CI runs.
 
 mod bench;
+mod instructions;
 mod postgres;
 mod process;
 mod python;
@@ -21,7 +22,8 @@ Usage:
   cargo xtask bench [--engine postgres] [...]
                                       measure the optimised program; --help lists the rest, docs/performance.md explains it
   cargo xtask screenshots [NAME]...   photograph the pages, or the named ones, into docs/screenshots
-  cargo xtask setup                   install what the tests need: PostgreSQL, Node, Chromium, Python
+  cargo xtask instructions [--update] count the instructions of the hot pure parts, and compare with or write the table
+  cargo xtask setup                   install what the tests need: PostgreSQL, Node, Chromium, Python, valgrind
 ";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +33,7 @@ enum Task {
     Tidy,
     Bench(bench::Ask),
     Screenshots { pages: Vec<String> },
+    Instructions { update: bool },
     Setup,
     Help,
 }
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Tidy => tidy::print(&root)?,
         Task::Bench(ask) => return bench::run(&root, &ask),
         Task::Screenshots { pages } => rings::screenshots(&root, &pages)?,
+        Task::Instructions { update } => return rings::instructions(&root, update),
         Task::Setup => setup::Setup::new(&rings::target_folder(&root)?).all()?,
         Task::Help => print!("{USAGE}"),
     }
@@ -83,6 +87,10 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Task, String> {
         "tidy" => alone(Task::Tidy),
         "bench" => bench::Ask::parse(rest).map(Task::Bench),
         "screenshots" => Ok(Task::Screenshots { pages: rest.to_vec() }),
+        "instructions" => match rest.split_first() {
+            Some((word, [])) if word == "--update" => Ok(Task::Instructions { update: true }),
+            _ => alone(Task::Instructions { update: false }),
+        },
         "setup" => alone(Task::Setup),
         "help" | "--help" | "-h" => Ok(Task::Help),
         other => Err(format!("there is no `{other}`")),
@@ -130,6 +138,9 @@ mod tests {
         check("test --list", Ok(Task::List));
         check("test --help", Ok(Task::Help));
         check("tidy", Ok(Task::Tidy));
+        check("instructions", Ok(Task::Instructions { update: false }));
+        check("instructions --update", Ok(Task::Instructions { update: true }));
+        check("instructions --update now", Err("`--update` is too much"));
         check("setup", Ok(Task::Setup));
         check("screenshots", Ok(Task::Screenshots { pages: Vec::new() }));
         check("screenshots home login", Ok(Task::Screenshots { pages: vec!["home".to_owned(), "login".to_owned()] }));

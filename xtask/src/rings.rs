@@ -1,6 +1,7 @@
 //! The rings of `cargo xtask test`: from what takes a second to what takes the whole program.
 
 use crate::bench;
+use crate::instructions::{self, Found};
 use crate::postgres::Cluster;
 use crate::process::{self, ask};
 use crate::setup::{Node, Setup};
@@ -50,6 +51,11 @@ pub const RINGS: &[Ring] = &[
     },
     Ring { name: "demo", about: "the demo runs through", run: |workshop| workshop.demo().into() },
     Ring { name: "bench", about: "measuring works, in a quick run whose figures mean nothing", run: Workshop::bench },
+    Ring {
+        name: "instructions",
+        about: "the hot pure parts take no more instructions than they did",
+        run: |workshop| workshop.instructions(false),
+    },
     Ring { name: "deny", about: "licences, sources and advisories, if cargo-deny is installed", run: Workshop::deny },
 ];
 
@@ -63,7 +69,7 @@ enum End {
     Passed,
     Failed(anyhow::Error),
     /// Not run, and why that is no failure.
-    Skipped(&'static str),
+    Skipped(String),
 }
 
 impl From<Result<()>> for Outcome {
@@ -81,6 +87,10 @@ impl Outcome {
             Ok(()) => End::Passed,
         };
         Outcome { tally, end }
+    }
+
+    fn skipped(why: String) -> Outcome {
+        Outcome { tally: Tally::default(), end: End::Skipped(why) }
     }
 
     /// What the ring adds to the sum: its tests where they could be counted, else the ring itself. A ring that failed
@@ -137,6 +147,23 @@ pub fn screenshots(root: &Path, pages: &[String]) -> Result<()> {
     process::watch(&mut take, NPM_LIMIT, Tally::of_node_line).1
 }
 
+/// Counts instructions outside the rings, or writes their table anew. `true` if they are as they should be.
+///
+/// # Errors
+///
+/// When they cannot be counted.
+pub fn instructions(root: &Path, update: bool) -> Result<bool> {
+    let outcome = Workshop::new(root)?.instructions(update);
+    match outcome.end {
+        End::Passed => Ok(true),
+        End::Skipped(why) => {
+            println!("skipped: {why}");
+            Ok(true)
+        }
+        End::Failed(e) => Err(e),
+    }
+}
+
 struct Row {
     name: &'static str,
     time: Duration,
@@ -148,7 +175,7 @@ impl std::fmt::Display for Row {
         let (word, remark) = match &self.outcome.end {
             End::Passed => ("passed", String::new()),
             End::Failed(e) => ("failed", format!("{e:#}")),
-            End::Skipped(why) => ("skipped", (*why).to_owned()),
+            End::Skipped(why) => ("skipped", why.clone()),
         };
         write!(f, "{:<12} {word:<8} {:>4}.{} s", self.name, self.time.as_secs(), self.time.subsec_millis() / 100)?;
         if self.outcome.tally != Tally::default() {
@@ -351,8 +378,7 @@ impl Workshop {
 
     fn bench(&mut self) -> Outcome {
         if !cfg!(target_os = "linux") {
-            let end = End::Skipped("processor time is read from /proc, which only Linux has");
-            return Outcome { tally: Tally::default(), end };
+            return Outcome::skipped("processor time is read from /proc, which only Linux has".to_owned());
         }
         self.bench_quickly().into()
     }
@@ -367,10 +393,18 @@ impl Workshop {
         result
     }
 
+    fn instructions(&mut self, update: bool) -> Outcome {
+        match instructions::run(&self.root, &mut self.setup, update) {
+            Ok(Found::Compared(Tally { passed, failed: 0 })) => Outcome::of(Tally { passed, failed: 0 }, Ok(())),
+            Ok(Found::Compared(tally)) => Outcome::of(tally, Err(anyhow!("some parts are not as the table has them"))),
+            Ok(Found::Skipped(why)) => Outcome::skipped(why),
+            Err(e) => Err(e).into(),
+        }
+    }
+
     fn deny(&mut self) -> Outcome {
         if ask(self.cargo().args(["deny", "--version"])).is_none() {
-            let end = End::Skipped("cargo-deny is not installed: cargo install --locked cargo-deny");
-            return Outcome { tally: Tally::default(), end };
+            return Outcome::skipped("cargo-deny is not installed: cargo install --locked cargo-deny".to_owned());
         }
         process::run(self.cargo().args(["deny", "check"])).into()
     }
@@ -449,7 +483,7 @@ mod tests {
         check((7, 2), Err(anyhow!("no")), (7, 2));
         check((7, 0), Err(anyhow!("stopped")), (7, 1));
         check((7, 2), Ok(()), (7, 2));
-        let skipped = Outcome { tally: Tally::default(), end: End::Skipped("why") };
+        let skipped = Outcome::skipped("why".to_owned());
         assert_eq!(skipped.counted(), Tally::default());
     }
 
@@ -462,7 +496,7 @@ mod tests {
         let tests = Tally { passed: 7, failed: 2 };
         check(Ok(()).into(), "rust         passed     12.3 s");
         check(Outcome::of(tests, Err(anyhow!("a\nb"))), "rust         failed     12.3 s  7 passed, 2 failed  a");
-        check(Outcome { tally: Tally::default(), end: End::Skipped("why") }, "rust         skipped    12.3 s  why");
+        check(Outcome::skipped("why".to_owned()), "rust         skipped    12.3 s  why");
     }
 
     #[test]

@@ -47,6 +47,9 @@ const CHROMIUM: Wanted = Wanted {
     elsewhere: "chromium in PATH, or its path in the environment variable CHROMIUM",
 };
 
+const VALGRIND: Wanted =
+    Wanted { title: "valgrind", packages: &["valgrind"], elsewhere: "valgrind with callgrind in PATH" };
+
 /// Node and npm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -98,8 +101,15 @@ impl Setup {
         });
         let chromium = self.chromium().map(|path| path.display().to_string());
         let python = self.python().map(|python| python.title());
+        let valgrind = self.valgrind().map(|path| path.display().to_string());
         let mut missing = Vec::new();
-        let all = [(POSTGRES.title, postgres), (NODE.title, node), (CHROMIUM.title, chromium), (PYTHON.title, python)];
+        let all = [
+            (POSTGRES.title, postgres),
+            (NODE.title, node),
+            (CHROMIUM.title, chromium),
+            (PYTHON.title, python),
+            (VALGRIND.title, valgrind),
+        ];
         for (title, found) in all {
             match found {
                 Ok(found) => println!("{title}: {found}"),
@@ -163,6 +173,20 @@ impl Setup {
             self.install(&CHROMIUM)?;
             find_chromium().map_err(|e| still_missing(&CHROMIUM, &e))
         })
+    }
+
+    /// The program file of valgrind.
+    ///
+    /// # Errors
+    ///
+    /// What is missing and what to type.
+    pub fn valgrind(&mut self) -> Result<PathBuf> {
+        let find = || ask(Command::new("valgrind").arg("--version")).map(|_| PathBuf::from("valgrind"));
+        if let Some(path) = find() {
+            return Ok(path);
+        }
+        self.install(&VALGRIND)?;
+        find().ok_or_else(|| still_missing(&VALGRIND, &anyhow!("valgrind does not run")))
     }
 
     /// Installs packages of the system.

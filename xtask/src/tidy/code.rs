@@ -21,8 +21,14 @@ const LINES_MAX: usize = 500;
 const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Programs whose standard output is what they are for.
-const PRINTING_PLACES: &[&str] =
-    &["crates/bursar/", "crates/bench/", "xtask/", "crates/testkit/src/main.rs", "crates/testkit/src/bin/"];
+const PRINTING_PLACES: &[&str] = &[
+    "crates/bursar/",
+    "crates/bench/",
+    "crates/pure/src/main.rs",
+    "xtask/",
+    "crates/testkit/src/main.rs",
+    "crates/testkit/src/bin/",
+];
 
 /// Exceptions to clippy's `disallowed-methods` stay where they are known.
 pub fn clock(tree: &Tree, report: &mut Report<'_>) {

@@ -41,6 +41,7 @@ const ROOMS: &[Room] = &[
     },
     Room { name: "web", rooms: &["app", "types", "httpsig"], never: &[OUTBOUND, DRIVERS] },
     Room { name: "client", rooms: &["types", "httpsig"], never: &[SERVER, TEMPLATES, DRIVERS] },
+    Room { name: "pure", rooms: &["types", "httpsig", "core"], never: &[ASYNC, OUTBOUND, SERVER, TEMPLATES, DRIVERS] },
     Room {
         name: "bench",
         rooms: &["types", "httpsig", "core", "store", "app"],

@@ -1,4 +1,5 @@
-//! The hot parts that touch neither disk nor network: `cargo bench --package bursar-bench`. Tests run each of them once.
+//! The hot parts that touch neither disk nor network: what is timed (`cargo bench --package bursar-pure`) and what is
+//! counted (`cargo xtask instructions`). A crate of its own, so that counting builds next to nothing.
 
 use bursar_core::Id;
 use bursar_core::access::{ClientId, GrantedAccess};
@@ -11,13 +12,50 @@ use bursar_core::rate::{Rates, UnitRate};
 use bursar_core::secret::{Purpose, Secret};
 use bursar_httpsig::{Policy, PrivateKey, Request, SignOptions, parse, sign, verify};
 use bursar_types::{Action, Actions, Asset, CreateOutgoingPayment, GrantRequest, Interval, Limits, ResourceType};
-use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
+use std::hint::black_box;
 
-fn main() {
-    divan::main();
+/// A part: its name, and what makes all that it needs and returns one run of it.
+pub struct Part {
+    /// Its name in tables and on the command line.
+    pub name: &'static str,
+    /// Makes what it needs.
+    pub prepare: fn() -> Run,
 }
+
+/// Runs a part once.
+pub type Run = Box<dyn FnMut()>;
+
+/// A run whose result is used, as far as the compiler can tell.
+fn run_of<T>(part: impl Fn() -> T + 'static) -> Run {
+    Box::new(move || _ = black_box(part()))
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// All of them.
+pub const PARTS: &[Part] = &[
+    Part { name: "signature-parse", prepare: signature_parse },
+    Part { name: "signature-base", prepare: signature_base },
+    Part { name: "signature-verify", prepare: signature_verify },
+    Part { name: "signature-sign", prepare: signature_sign },
+    Part { name: "token-recognise", prepare: token_recognise },
+    Part { name: "interval-parse", prepare: interval_parse },
+    Part { name: "window-monthly", prepare: || interval_window("R/2025-01-31T00:00:00Z/P1M") },
+    Part { name: "window-monthly-from-year-1", prepare: || interval_window("R/0001-01-01T00:00:00Z/P1M") },
+    Part { name: "window-of-a-second", prepare: || interval_window("R/2025-01-01T00:00:00Z/PT1S") },
+    Part { name: "limit-decision", prepare: limit_decision },
+    Part { name: "price-across-assets", prepare: price_across_assets },
+    Part { name: "payment-plan", prepare: payment_plan },
+    Part { name: "json-payment-in", prepare: json_payment_in },
+    Part { name: "json-grant-in", prepare: json_grant_in },
+    Part { name: "json-payment-out", prepare: json_payment_out },
+];
 
 const NOW: i64 = 1_747_742_400;
 const BODY: &[u8] = br#"{"walletAddress":"https://wallet.example/user","incomingPayment":"https://wallet.example/op/incoming-payments/0198f2a1-c0de-7abc-8def-0123456789ab","debitAmount":{"value":"500","assetCode":"CAD","assetScale":2}}"#;
@@ -51,69 +89,64 @@ fn request(headers: &HeaderMap) -> Request<'_> {
     Request { method: "POST", target_uri: "https://wallet.example/op/outgoing-payments", headers, body: Some(BODY) }
 }
 
-#[divan::bench]
-fn signature_parse(bencher: Bencher<'_, '_>) {
+fn signature_parse() -> Run {
     let headers = signed(&PrivateKey::from_seed([7; 32]));
-    bencher.bench(|| parse(black_box(&headers)));
+    run_of(move || parse(black_box(&headers)))
 }
 
-#[divan::bench]
-fn signature_base(bencher: Bencher<'_, '_>) {
+fn signature_base() -> Run {
     let headers = signed(&PrivateKey::from_seed([7; 32]));
     let parsed = parse(&headers).expect("a signature").remove(0);
-    bencher.bench(|| parsed.signature_base(black_box(&request(&headers))));
+    run_of(move || parsed.signature_base(black_box(&request(&headers))))
 }
 
-#[divan::bench]
-fn signature_verify(bencher: Bencher<'_, '_>) {
+fn signature_verify() -> Run {
     let key = PrivateKey::from_seed([7; 32]);
     let headers = signed(&key);
     let (parsed, public) = (parse(&headers).expect("a signature").remove(0), key.public_key());
-    bencher.bench(|| verify(&parsed, black_box(&request(&headers)), &public, &Policy::default(), NOW).is_ok());
+    run_of(move || {
+        let verified = verify(&parsed, black_box(&request(&headers)), &public, &Policy::default(), NOW);
+        assert!(verified.is_ok(), "the signature is good");
+    })
 }
 
-#[divan::bench]
-fn signature_sign(bencher: Bencher<'_, '_>) {
+fn signature_sign() -> Run {
     let key = PrivateKey::from_seed([7; 32]);
-    bencher.bench(|| signed(black_box(&key)));
+    run_of(move || signed(black_box(&key)))
 }
 
-#[divan::bench]
-fn token_recognise(bencher: Bencher<'_, '_>) {
+fn token_recognise() -> Run {
     let secret = Secret::new([7; 32]);
     let token = secret.token(Purpose::AccessToken, &id(1));
-    bencher.bench(|| secret.token_id(Purpose::AccessToken, black_box(&token)));
+    run_of(move || secret.token_id(Purpose::AccessToken, black_box(&token)))
 }
 
-#[divan::bench(args = ["R/2025-01-31T00:00:00Z/P1M", "R/0001-01-01T00:00:00Z/P1M", "R/2025-01-01T00:00:00Z/PT1S"])]
-fn interval_window(bencher: Bencher<'_, '_>, text: &str) {
+fn interval_window(text: &str) -> Run {
     let interval: Interval = text.parse().expect("an interval");
-    bencher.bench(|| interval.window_at(black_box(now())));
+    run_of(move || interval.window_at(black_box(now())))
 }
 
-#[divan::bench]
-fn interval_parse(bencher: Bencher<'_, '_>) {
-    bencher.bench(|| black_box("R3/2025-05-20T13:00:00Z/P1M").parse::<Interval>());
+fn interval_parse() -> Run {
+    run_of(|| black_box("R3/2025-05-20T13:00:00Z/P1M").parse::<Interval>())
 }
 
-#[divan::bench]
-fn limit_decision(bencher: Bencher<'_, '_>) {
+fn limit_decision() -> Run {
     let limits: Limits = serde_json::from_str(LIMITS).expect("limits");
     let (amount, spend) = (cad().amount(500).expect("an amount"), Spend::default());
-    bencher.bench(|| limits::reserve(Some(&limits), black_box(&spend), amount, amount));
+    run_of(move || limits::reserve(Some(&limits), black_box(&spend), amount, amount))
 }
 
-#[divan::bench]
-fn price_across_assets(bencher: Bencher<'_, '_>) {
+fn price_across_assets() -> Run {
     let rates = Rates::parse("USD", [("CAD", "1.3650"), ("JPY", "149.5")]).expect("rates");
     let mut fees = bursar_core::fee::Fees::default();
     fees.set("CAD", 290, "0.30").expect("a fee");
     let receiver = IncomingPayment { asset: Asset::new("JPY", 0).expect("an asset"), ..receiver() };
     let debit = Fixed::Debit(cad().amount(1_000).expect("an amount"));
-    bencher.bench(|| {
-        let rate = rates.between(cad(), black_box(receiver.asset))?;
-        price(debit, cad(), &receiver, &Terms { rate, fee: fees.of(cad()) }, now())
-    });
+    run_of(move || {
+        let rate = rates.between(cad(), black_box(receiver.asset)).expect("a rate");
+        let terms = Terms { rate, fee: fees.of(cad()) };
+        price(debit, cad(), &receiver, &terms, now())
+    })
 }
 
 fn receiver() -> IncomingPayment {
@@ -132,8 +165,7 @@ fn receiver() -> IncomingPayment {
     }
 }
 
-#[divan::bench]
-fn payment_plan(bencher: Bencher<'_, '_>) {
+fn payment_plan() -> Run {
     let account =
         |number| Account { id: id(number), kind: AccountKind::Holder, asset: cad(), balance: 9_999, reserved: 0 };
     let access = GrantedAccess {
@@ -147,8 +179,8 @@ fn payment_plan(bencher: Bencher<'_, '_>) {
     let route = LocalRoute { payer: account(2), payee: account(3), exchange: None, fees: None };
     let amount = cad().amount(500).expect("an amount");
     let price = Price { debit: amount, fee: cad().zero(), receive: amount, rate: Some(UnitRate::ONE) };
-    bencher
-        .with_inputs(|| Create {
+    run_of(move || {
+        let ask = Create {
             id: id(4),
             wallet_address: id(7),
             client: receiver.client.clone(),
@@ -156,25 +188,21 @@ fn payment_plan(bencher: Bencher<'_, '_>) {
             receiver: "https://wallet.example/op/incoming-payments/5".to_owned(),
             price,
             metadata: None,
-        })
-        .bench_values(|ask| {
-            let loaded = Loaded { access: &access, spend: &spend, window: 0, receiver: &receiver, route: &route };
-            create_local(black_box(&loaded), ask, now())
-        });
+        };
+        let loaded = Loaded { access: &access, spend: &spend, window: 0, receiver: &receiver, route: &route };
+        create_local(black_box(&loaded), ask, now())
+    })
 }
 
-#[divan::bench]
-fn json_payment_in(bencher: Bencher<'_, '_>) {
-    bencher.bench(|| serde_json::from_slice::<CreateOutgoingPayment>(black_box(BODY)));
+fn json_payment_in() -> Run {
+    run_of(|| serde_json::from_slice::<CreateOutgoingPayment>(black_box(BODY)))
 }
 
-#[divan::bench]
-fn json_grant_in(bencher: Bencher<'_, '_>) {
-    bencher.bench(|| serde_json::from_slice::<GrantRequest>(black_box(GRANT)));
+fn json_grant_in() -> Run {
+    run_of(|| serde_json::from_slice::<GrantRequest>(black_box(GRANT)))
 }
 
-#[divan::bench]
-fn json_payment_out(bencher: Bencher<'_, '_>) {
+fn json_payment_out() -> Run {
     let ask: CreateOutgoingPayment = serde_json::from_slice(BODY).expect("a body");
-    bencher.bench(|| serde_json::to_vec(black_box(&ask)));
+    run_of(move || serde_json::to_vec(black_box(&ask)))
 }
