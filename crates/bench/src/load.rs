@@ -1,13 +1,14 @@
 //! The load: signed requests over many connections, each waiting for its answers (closed loop), or each request at its
 //! own instant whatever became of the others (open loop).
 
-use crate::connection::Connection;
+pub use crate::connection::Connection;
 use crate::schedule::Schedule;
 use anyhow::{Context, Result};
 use bursar_app::Clock;
 use futures_util::future::{join_all, try_join_all};
 use hdrhistogram::Histogram;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    fn request(&self, number: usize) -> Option<&[u8]> {
+    /// The request of this number, counted from 0.
+    pub fn request(&self, number: usize) -> Option<&[u8]> {
         let index = if self.repeats { number.checked_rem(self.requests.len())? } else { number };
         self.requests.get(index).map(Vec::as_slice)
     }
@@ -86,6 +88,8 @@ impl Expect {
 pub struct Outcome {
     /// Good answers.
     pub good: u64,
+    /// Those of them that tell of a settled payment.
+    pub settled: u64,
     /// Answers that were not good, and connections that broke.
     pub failed: u64,
     /// The first of these.
@@ -103,8 +107,8 @@ pub struct Outcome {
 impl Outcome {
     fn new() -> Result<Self> {
         let latency = Histogram::new_with_bounds(1000, LATENCY_NANOS_MAX, 3).context("a histogram")?;
-        let (good, failed, body_bytes, unsent) = (0, 0, 0, 0);
-        Ok(Self { good, failed, first_failure: None, body_bytes, elapsed: Duration::ZERO, latency, unsent })
+        let (good, settled, failed, body_bytes, unsent) = (0, 0, 0, 0, 0);
+        Ok(Self { good, settled, failed, first_failure: None, body_bytes, elapsed: Duration::ZERO, latency, unsent })
     }
 
     fn fail(&mut self, text: String) {
@@ -123,14 +127,13 @@ pub async fn connect(nodes: &[SocketAddr], connections: usize) -> Result<Vec<Con
 
 /// A load that is under way.
 struct Running {
-    expect: Expect,
     next: Cell<usize>,
     outcome: RefCell<Outcome>,
 }
 
 impl Running {
-    fn new(expect: Expect) -> Result<Self> {
-        Ok(Self { expect, next: Cell::new(0), outcome: RefCell::new(Outcome::new()?) })
+    fn new() -> Result<Self> {
+        Ok(Self { next: Cell::new(0), outcome: RefCell::new(Outcome::new()?) })
     }
 
     fn take_number(&self) -> usize {
@@ -138,7 +141,7 @@ impl Running {
     }
 
     /// Sends one request; whether the connection can be used again.
-    async fn send(&self, connection: &mut Connection, request: &[u8], begun: Instant) -> bool {
+    async fn send(&self, connection: &mut Connection, request: &[u8], expect: Expect, begun: Instant) -> bool {
         let answered = connection.exchange(request).await;
         let took = Clock::real_instant().saturating_duration_since(begun);
         let mut outcome = self.outcome.borrow_mut();
@@ -149,9 +152,10 @@ impl Running {
                 return false;
             }
         };
-        match self.expect.check(status, &body) {
+        match expect.check(status, &body) {
             Ok(()) => {
                 outcome.good += 1;
+                outcome.settled += u64::from(expect == Expect::Settled);
                 outcome.body_bytes += body.len() as u64;
                 outcome.latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
             }
@@ -171,14 +175,14 @@ impl Running {
 /// # Errors
 /// Never for what the server does: that is in the outcome.
 pub async fn closed(connections: &mut [Connection], pool: &Pool, expect: Expect, time: Duration) -> Result<Outcome> {
-    let running = Running::new(expect)?;
+    let running = Running::new()?;
     let begun = Clock::real_instant();
     let until = begun + time;
     let each = async |connection: &mut Connection| {
         loop {
             let now = Clock::real_instant();
             let Some(request) = (now < until).then(|| pool.request(running.take_number())).flatten() else { return };
-            if !running.send(connection, request, now).await {
+            if !running.send(connection, request, expect, now).await {
                 return;
             }
         }
@@ -187,13 +191,16 @@ pub async fn closed(connections: &mut [Connection], pool: &Pool, expect: Expect,
     Ok(running.ended(begun))
 }
 
+/// The next request of an open loop and what it is to be answered with, by its number from 0; none when they are used up.
+pub type Next<'a> = &'a dyn Fn(usize) -> Option<(Cow<'a, [u8]>, Expect)>;
+
 /// Requests at the instants of a schedule. One that finds all connections busy waits for one of them, and its latency
 /// counts from when it was due. A server that cannot keep up is given as much time again, and then left alone.
 ///
 /// # Errors
 /// When the thread that keeps time cannot be started. What the server does is in the outcome.
-pub async fn open(connections: &mut [Connection], pool: &Pool, expect: Expect, schedule: Schedule) -> Result<Outcome> {
-    let running = Running::new(expect)?;
+pub async fn open(connections: &mut [Connection], next: Next<'_>, schedule: Schedule) -> Result<Outcome> {
+    let running = Running::new()?;
     let turns = Arc::new(Semaphore::new(0));
     let begun = Clock::real_instant();
     let give_up = begun + schedule.due(schedule.count()) * 2 + Duration::from_secs(1);
@@ -214,12 +221,11 @@ pub async fn open(connections: &mut [Connection], pool: &Pool, expect: Expect, s
             if number as u64 >= schedule.count() {
                 return;
             }
-            let request = pool.request(number).filter(|_| Clock::real_instant() < give_up);
-            let Some(request) = request else {
+            let Some((request, expect)) = (Clock::real_instant() < give_up).then(|| next(number)).flatten() else {
                 running.outcome.borrow_mut().unsent += 1;
                 continue;
             };
-            if !running.send(connection, request, begun + schedule.due(number as u64)).await {
+            if !running.send(connection, &request, expect, begun + schedule.due(number as u64)).await {
                 return;
             }
         }
@@ -301,6 +307,10 @@ mod tests {
 
     const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc";
 
+    fn same(_: usize) -> Option<(Cow<'static, [u8]>, Expect)> {
+        Some((Cow::Borrowed(b"x"), Expect::Status(200)))
+    }
+
     fn pool(requests: usize, repeats: bool) -> Pool {
         Pool { requests: vec![b"x".to_vec(); requests], repeats }
     }
@@ -321,7 +331,7 @@ mod tests {
         let node = server(usize::MAX, GOOD).await;
         let mut connections = connect(&[node], 3).await.unwrap();
         let schedule = Schedule::new(10_000, Duration::from_millis(20));
-        let outcome = open(&mut connections, &pool(200, false), Expect::Status(200), schedule).await.unwrap();
+        let outcome = open(&mut connections, &same, schedule).await.unwrap();
         assert_eq!((outcome.good, outcome.failed, outcome.unsent), (200, 0, 0));
         assert!(outcome.elapsed >= schedule.due(199), "the last one is due then");
     }
@@ -336,7 +346,7 @@ mod tests {
 
         let mut connections = connect(&[node], 2).await.unwrap();
         let schedule = Schedule::new(10_000, Duration::from_millis(3));
-        let outcome = open(&mut connections, &pool(30, false), Expect::Status(200), schedule).await.unwrap();
+        let outcome = open(&mut connections, &same, schedule).await.unwrap();
         assert_eq!((outcome.good, outcome.failed, outcome.unsent), (10, 2, 18));
 
         let refusing = server(usize::MAX, "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno").await;

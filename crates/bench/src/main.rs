@@ -17,6 +17,7 @@ mod schedule;
 mod seed;
 mod settings;
 mod sign;
+mod soak;
 mod table;
 
 use anyhow::{Context, Result};
@@ -53,6 +54,9 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let old = old.transpose()?;
     // One thread, so that the load takes little of what it measures.
     let runtime = Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
+    if arguments.soaks() {
+        return soak::soak(arguments, &runtime);
+    }
     let report = runtime.block_on(run::run(arguments))?;
     println!("\n{}", table::report(&report));
     if let Some(old) = &old {

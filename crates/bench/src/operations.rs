@@ -161,7 +161,11 @@ impl Operation {
         Ok(Pool { requests, repeats: !self.is_signed() })
     }
 
-    fn request(self, world: &World<'_>, number: usize) -> Result<Vec<u8>> {
+    /// One request, signed.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn request(self, world: &World<'_>, number: usize) -> Result<Vec<u8>> {
         let World { signer, scene, ring } = world;
         let path = |url: &str| url.strip_prefix(&signer.public_url).unwrap_or(url).to_owned();
         let get = |path: &str, token: &str| signer.signed(&Ask { method: "GET", path, token: Some(token), body: b"" });

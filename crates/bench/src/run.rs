@@ -18,14 +18,15 @@ use bursar_app::{Clock, Random};
 use bursar_httpsig::PrivateKey;
 use bursar_store::Location;
 use jiff::SignedDuration;
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 /// The app's name and its key's.
-const APP: &str = "bench-app";
-const KID: &str = "bench-key";
+pub const APP: &str = "bench-app";
+pub const KID: &str = "bench-key";
 /// Requests for each second of warming up: more than are ever answered.
 const WARM_UP_RATE: u64 = 20_000;
 /// Requests that are signed ahead at most; measuring ends early when they are used up.
@@ -117,7 +118,7 @@ pub async fn run(arguments: &Arguments) -> Result<Report> {
     })
 }
 
-fn first(provider: &Provider) -> Result<std::net::SocketAddr> {
+pub fn first(provider: &Provider) -> Result<std::net::SocketAddr> {
     provider.addresses().first().copied().context("there is no node")
 }
 
@@ -126,7 +127,7 @@ fn start_empty(folder: &Path) -> Result<Node> {
     Node::start(Command::new(us).arg(empty::COMMAND), &folder.join("empty"), "server")
 }
 
-fn whole_millis(time: Duration) -> u64 {
+pub fn whole_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -189,7 +190,10 @@ impl Bench {
         let processes = provider.processes();
         let before = self.used(&processes)?;
         let outcome = match schedule {
-            Some(schedule) => load::open(&mut connections, &pool, expect, schedule).await?,
+            Some(schedule) => {
+                let next = |number| Some((Cow::Borrowed(pool.request(number)?), expect));
+                load::open(&mut connections, &next, schedule).await?
+            }
             None => load::closed(&mut connections, &pool, expect, settings.run()).await?,
         };
         let after = self.used(&processes)?;
@@ -252,7 +256,7 @@ fn summed(operation: Operation, outcome: Outcome, before: Used, after: Used) -> 
 }
 
 /// How much room the database takes: the embedded one's files, or what is below a server's folder.
-fn disk(location: &Location, server: Option<&Path>) -> Disk {
+pub fn disk(location: &Location, server: Option<&Path>) -> Disk {
     let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
     match (location, server) {
         (Location::File(path), _) => {

@@ -79,11 +79,49 @@ impl<'a> Api<'a> {
 
     async fn renew(&mut self, grant: &mut Grant) -> Result<()> {
         if Clock::real_instant().saturating_duration_since(grant.since) > TOKEN_AGE_MAX {
-            let path = grant.manage.clone();
-            *grant = Grant::read(&self.signed(&path, Some(&grant.token), &Value::Null, 200).await?)?;
+            self.rotate(grant).await?;
         }
         Ok(())
     }
+
+    async fn rotate(&mut self, grant: &mut Grant) -> Result<()> {
+        let path = grant.manage.clone();
+        *grant = Grant::read(&self.signed(&path, Some(&grant.token), &Value::Null, 200).await?)?;
+        Ok(())
+    }
+}
+
+/// Moves the sandbox's clock of every node to the same instant.
+///
+/// # Errors
+/// When a node refuses.
+pub async fn set_clock(nodes: &[SocketAddr], signer: &Signer, to: jiff::Timestamp) -> Result<()> {
+    for node in nodes {
+        let mut api = Api::open(*node, signer).await?;
+        api.sandbox("/sandbox/clock", &json!({ "set": to.to_string() }), 200).await?;
+    }
+    Ok(())
+}
+
+/// Replaces the tokens of all wallets, whatever their age.
+///
+/// # Errors
+/// When the provider refuses.
+pub async fn rotate(nodes: &[SocketAddr], signer: &Signer, scene: &mut Scene, ring: &mut [Pair]) -> Result<()> {
+    let first = nodes.first().context("there is no node")?;
+    let mut api = Api::open(*first, signer).await?;
+    api.rotate(&mut scene.mandate).await?;
+    api.rotate(&mut scene.incoming).await?;
+    let share = ring.len().div_ceil(SEEDERS).max(1);
+    let seeders = ring.chunks_mut(share).zip(nodes.iter().cycle()).map(async |(pairs, node)| {
+        let mut api = Api::open(*node, signer).await?;
+        for pair in pairs {
+            api.rotate(&mut pair.mandate).await?;
+        }
+        Ok::<_, anyhow::Error>(())
+    });
+    try_join_all(seeders).await?;
+    Ok(())
 }
 
 /// The request of a mandate without limits for a wallet; `number` makes it differ from others.

@@ -66,6 +66,13 @@ pub struct Arguments {
     /// Compare with the figures of an earlier run.
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
+    /// Instead of measuring operations, pay for so many minutes at the rate of --rate, while days pass and what expires is
+    /// cleaned up, and judge whether anything grows that should not.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=24 * 60), conflicts_with_all = ["only", "compare"])]
+    soak: Option<u64>,
+    /// Soak for about 20 seconds; with --quick nothing is judged that depends on time.
+    #[arg(long, conflicts_with_all = ["only", "compare", "soak"])]
+    soak_briefly: bool,
     /// A run of a few seconds that only shows that measuring works. Its figures mean nothing.
     #[arg(long)]
     quick: bool,
@@ -152,6 +159,20 @@ impl Arguments {
             rate,
             ..settings
         })
+    }
+
+    /// Whether it is a soak.
+    pub fn soaks(&self) -> bool {
+        self.soak.is_some() || self.soak_briefly
+    }
+
+    /// How long each slice of a soak takes, and how many there are; an even number, half of them after the clock was
+    /// moved.
+    pub fn slices(&self) -> (Duration, u64) {
+        match self.soak {
+            Some(minutes) => (Duration::from_secs(10), minutes * 6),
+            None => (Duration::from_secs(2), 10),
+        }
     }
 
     /// The operations, in their own order, each once.

@@ -22,6 +22,8 @@ pub struct Signer {
     clock: Clock,
     /// Whether signatures carry a nonce.
     nonces: bool,
+    /// Whether what creates something carries an idempotency key.
+    keys: bool,
     made: Cell<i64>,
 }
 
@@ -53,8 +55,14 @@ impl Signer {
             kid: kid.to_owned(),
             clock,
             nonces,
+            keys: false,
             made: Cell::new(0),
         })
+    }
+
+    /// The same, with an idempotency key for everything that it creates.
+    pub fn with_idempotency_keys(self) -> Self {
+        Self { keys: true, ..self }
     }
 
     fn headers(&self) -> HeaderMap {
@@ -90,6 +98,10 @@ impl Signer {
         let options = SignOptions { nonce: nonce.as_deref(), ..SignOptions::new(created) };
         let signed = sign(&self.key, &self.kid, &request, &options)?;
         signed.apply_to(&mut headers);
+        if self.keys && ask.method == "POST" && ask.path.starts_with("/op/") {
+            let key = HeaderValue::from_str(&format!("bench-{}-{number}", std::process::id()));
+            headers.insert("idempotency-key", key.context("an idempotency key")?);
+        }
         Ok(headers)
     }
 

@@ -17,11 +17,13 @@ fn micros(nanos: u64) -> String {
     fixed(nanos, 1000, 1)
 }
 
-fn millis(nanos: u64) -> String {
+/// Milliseconds with two digits.
+pub fn millis(nanos: u64) -> String {
     fixed(nanos, 1_000_000, 2)
 }
 
-fn mebibytes(bytes: u64) -> String {
+/// Mebibytes with one digit.
+pub fn mebibytes(bytes: u64) -> String {
     fixed(bytes, 1024 * 1024, 1)
 }
 

@@ -354,15 +354,14 @@ fn read_resource(word: &str) -> Result<ResourceType, Error> {
 /// # Errors
 /// When the database fails.
 pub fn delete_ungranted(tx: &mut Tx<'_>, before: Timestamp, most: u64) -> Result<u64, Error> {
-    let ended = tx.all(
-        "SELECT id FROM op_grant WHERE state IN ('pending', 'approved', 'denied') AND expires_at <= $1
-         ORDER BY expires_at LIMIT $2",
-        &[before.into(), most.into()],
-        |row| row.id(0),
-    )?;
+    let ended = tx.all(FIND_UNGRANTED, &[before.into(), most.into()], |row| row.id(0))?;
     for id in &ended {
         tx.execute("DELETE FROM grant_access WHERE grant_id = $1", &[id.into()])?;
         tx.execute("DELETE FROM op_grant WHERE id = $1", &[id.into()])?;
     }
     Ok(ended.len() as u64)
 }
+
+pub(crate) const FIND_UNGRANTED: &str = "SELECT id FROM
+     (SELECT id FROM op_grant WHERE state IN ('pending', 'approved', 'denied') AND expires_at <= $1
+      ORDER BY expires_at LIMIT 256) AS oldest LIMIT $2";

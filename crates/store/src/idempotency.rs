@@ -63,9 +63,9 @@ pub fn insert(
 /// # Errors
 /// When the database fails.
 pub fn delete_expired(tx: &mut Tx<'_>, before: Timestamp, most: u64) -> Result<u64, Error> {
-    tx.execute(
-        "DELETE FROM idempotency_key WHERE (client, key) IN
-             (SELECT client, key FROM idempotency_key WHERE created_at <= $1 ORDER BY created_at LIMIT $2)",
-        &[before.into(), most.into()],
-    )
+    tx.execute(DELETE_EXPIRED, &[before.into(), most.into()])
 }
+
+pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM idempotency_key WHERE (client, key) IN (SELECT client, key FROM
+         (SELECT client, key FROM idempotency_key WHERE created_at <= $1 ORDER BY created_at LIMIT 256) AS oldest
+         LIMIT $2)";

@@ -154,13 +154,13 @@ pub fn update(tx: &mut Tx<'_>, before: &IncomingPayment, after: &IncomingPayment
 /// # Errors
 /// When the database fails.
 pub fn expire(tx: &mut Tx<'_>, now: Timestamp, most: u64) -> Result<u64, Error> {
-    tx.execute(
-        "UPDATE incoming_payment SET expired_at = $1 WHERE completed_at IS NULL AND expired_at IS NULL AND id IN
-             (SELECT id FROM incoming_payment WHERE completed_at IS NULL AND expired_at IS NULL AND expires_at <= $1
-              ORDER BY expires_at LIMIT $2)",
-        &[now.into(), most.into()],
-    )
+    tx.execute(EXPIRE, &[now.into(), most.into()])
 }
+
+pub(crate) const EXPIRE: &str = "UPDATE incoming_payment SET expired_at = $1
+     WHERE completed_at IS NULL AND expired_at IS NULL AND id IN (SELECT id FROM
+         (SELECT id FROM incoming_payment WHERE completed_at IS NULL AND expired_at IS NULL AND expires_at <= $1
+          ORDER BY expires_at LIMIT 256) AS oldest LIMIT $2)";
 
 fn read(row: &Row<'_>) -> Result<IncomingPayment, Error> {
     Ok(IncomingPayment {

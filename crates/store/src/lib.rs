@@ -8,6 +8,7 @@ pub mod account_holder;
 pub mod audit;
 mod columns;
 mod db;
+pub mod expired;
 pub mod grant;
 pub mod grant_change;
 pub mod idempotency;

@@ -10,6 +10,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_tokens_name_themselves", include_str!("../migrations/0003_tokens_name_themselves.sql")),
     ("0004_mandates", include_str!("../migrations/0004_mandates.sql")),
     ("0006_whom_payments_reached", include_str!("../migrations/0006_whom_payments_reached.sql")),
+    ("0008_forgetting_without_scans", include_str!("../migrations/0008_forgetting_without_scans.sql")),
 ];
 
 /// What a migration did.

@@ -20,12 +20,11 @@ pub fn use_once(tx: &mut Tx<'_>, hash: &[u8; 32], expires_at: Timestamp) -> Resu
 /// # Errors
 /// When the database fails.
 pub fn delete_expired(tx: &mut Tx<'_>, now: Timestamp, most: u64) -> Result<u64, Error> {
-    tx.execute(
-        "DELETE FROM signature_nonce WHERE hash IN
-             (SELECT hash FROM signature_nonce WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-        &[now.into(), most.into()],
-    )
+    tx.execute(DELETE_EXPIRED, &[now.into(), most.into()])
 }
+
+pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM signature_nonce WHERE hash IN (SELECT hash FROM
+         (SELECT hash FROM signature_nonce WHERE expires_at <= $1 ORDER BY expires_at LIMIT 256) AS oldest LIMIT $2)";
 
 /// Whether a nonce was used, as far as it was written down.
 ///

@@ -86,9 +86,8 @@ pub fn set_used(tx: &mut Tx<'_>, id: &Id, payment: &Id) -> Result<(), Error> {
 /// # Errors
 /// When the database fails.
 pub fn delete_expired(tx: &mut Tx<'_>, before: Timestamp, most: u64) -> Result<u64, Error> {
-    tx.execute(
-        "DELETE FROM quote WHERE id IN
-             (SELECT id FROM quote WHERE used_by IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-        &[before.into(), most.into()],
-    )
+    tx.execute(DELETE_EXPIRED, &[before.into(), most.into()])
 }
+
+pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM quote WHERE id IN (SELECT id FROM
+         (SELECT id FROM quote WHERE used_by IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT 256) AS oldest LIMIT $2)";

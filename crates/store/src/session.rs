@@ -46,12 +46,11 @@ pub fn delete(tx: &mut Tx<'_>, token: &TokenHash) -> Result<(), Error> {
 /// # Errors
 /// When the database fails.
 pub fn delete_expired(tx: &mut Tx<'_>, now: Timestamp, most: u64) -> Result<u64, Error> {
-    tx.execute(
-        "DELETE FROM session WHERE token_hash IN
-             (SELECT token_hash FROM session WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-        &[now.into(), most.into()],
-    )
+    tx.execute(DELETE_EXPIRED, &[now.into(), most.into()])
 }
+
+pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM
+         (SELECT token_hash FROM session WHERE expires_at <= $1 ORDER BY expires_at LIMIT 256) AS oldest LIMIT $2)";
 
 /// How often log-ins of this subject (a name, or an address) failed since the given instant.
 ///
@@ -114,9 +113,8 @@ pub fn forget_failures(tx: &mut Tx<'_>, subject: &str) -> Result<(), Error> {
 /// # Errors
 /// When the database fails.
 pub fn delete_old_failures(tx: &mut Tx<'_>, since: Timestamp, most: u64) -> Result<u64, Error> {
-    tx.execute(
-        "DELETE FROM login_failure WHERE subject IN
-             (SELECT subject FROM login_failure WHERE since <= $1 ORDER BY since LIMIT $2)",
-        &[since.into(), most.into()],
-    )
+    tx.execute(DELETE_OLD_FAILURES, &[since.into(), most.into()])
 }
+
+pub(crate) const DELETE_OLD_FAILURES: &str = "DELETE FROM login_failure WHERE subject IN (SELECT subject FROM
+         (SELECT subject FROM login_failure WHERE since <= $1 ORDER BY since LIMIT 256) AS oldest LIMIT $2)";

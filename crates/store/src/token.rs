@@ -70,12 +70,12 @@ pub fn revoke_all(tx: &mut Tx<'_>, grant: &Id, now: Timestamp) -> Result<(), Err
 /// # Errors
 /// When the database fails.
 pub fn delete_ended(tx: &mut Tx<'_>, before: Timestamp, most: u64) -> Result<u64, Error> {
-    tx.execute(
-        "DELETE FROM access_token WHERE id IN
-             (SELECT id FROM access_token WHERE ended_at IS NOT NULL AND ended_at <= $1 ORDER BY ended_at LIMIT $2)",
-        &[before.into(), most.into()],
-    )
+    tx.execute(DELETE_ENDED, &[before.into(), most.into()])
 }
+
+pub(crate) const DELETE_ENDED: &str = "DELETE FROM access_token WHERE id IN (SELECT id FROM
+         (SELECT id FROM access_token WHERE ended_at IS NOT NULL AND ended_at <= $1 ORDER BY ended_at LIMIT 256) AS oldest
+         LIMIT $2)";
 
 fn read(row: &Row<'_>) -> Result<Token, Error> {
     let state = match (row.text(2)?.as_str(), row.opt_id(3)?, row.opt_instant(5)?) {

@@ -187,6 +187,23 @@ impl Database {
         }
     }
 
+    /// How the engine carries a statement with two numbers out, whatever they are.
+    pub fn plan(&self, sql: &str) -> Vec<String> {
+        match &self.location {
+            Location::File(path) => {
+                let connection = rusqlite::Connection::open(path).expect("the file opens");
+                let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(sql);
+                explain.query_map([1, 1], |row| row.get(3)).expect(sql).map(|line| line.expect("a line")).collect()
+            }
+            Location::Server(url) => {
+                let mut client = self.client(url);
+                let prepare = format!("SET plan_cache_mode = force_generic_plan; PREPARE it (BIGINT, BIGINT) AS {sql}");
+                client.batch_execute(&prepare).expect(sql);
+                client.query("EXPLAIN EXECUTE it (1, 1)", &[]).expect(sql).iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
     fn client(&self, url: &str) -> postgres::Client {
         postgres::Client::connect(url, postgres::NoTls).expect("the server answers")
     }

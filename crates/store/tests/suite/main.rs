@@ -4,6 +4,7 @@
 mod audit;
 mod bank;
 mod database;
+mod expired;
 mod grants;
 mod groups;
 mod later;
@@ -44,6 +45,11 @@ suite! {
         limits_that_were_lowered,
         damage_that_the_database_itself_refuses,
         the_auditor_sees_one_moment,
+    }
+    expired {
+        no_batch_reads_a_whole_table,
+        what_cleaning_deletes_is_found_by_those_that_refer_to_it,
+        waiting_rows_are_counted_up_to_a_bound,
     }
     grants {
         grants_come_back_in_every_state,

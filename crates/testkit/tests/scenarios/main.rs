@@ -1,6 +1,7 @@
 //! Scenarios over real HTTP: what the protocol's tables say, row by row.
 
 mod addresses;
+mod cleaning;
 mod client;
 mod consent_page;
 mod edges;
