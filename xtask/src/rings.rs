@@ -388,9 +388,11 @@ impl Workshop {
         let binary = self.binary()?;
         process::run(self.cargo().args(["build", "--package", bench::PACKAGE])).context("building the benchmark")?;
         let mut quick = bench::command(&self.target, "debug");
-        quick.arg("--quick").arg("--bursar").arg(binary);
-        let (_, result) = process::watch(&mut quick, BENCH_LIMIT, Tally::of_no_line);
-        result
+        quick.arg("--quick").arg("--bursar").arg(&binary);
+        process::watch(&mut quick, BENCH_LIMIT, Tally::of_no_line).1?;
+        let mut soak = bench::command(&self.target, "debug");
+        soak.args(["--quick", "--soak-briefly"]).arg("--bursar").arg(binary);
+        process::watch(&mut soak, BENCH_LIMIT, Tally::of_no_line).1
     }
 
     fn instructions(&mut self, update: bool) -> Outcome {

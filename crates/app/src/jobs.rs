@@ -1,7 +1,7 @@
 //! Work that nobody waits for: noting or forgetting what has expired, in steps so small that nobody notices them.
 
 use crate::{App, Clock, Error};
-use bursar_store::expired::Kind;
+use bursar_store::expired::{BATCH_MAX, Kind};
 use bursar_store::{LockKey, Tx, setting};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -17,6 +17,9 @@ const ROWS_PER_STEP: u64 = 64;
 const RESTS_PER_STEP: u32 = 1;
 /// Longest rest, so that a database that was slow once is not left alone.
 const REST_MAX: Duration = Duration::from_millis(250);
+/// A round that takes longer than this falls behind what expires meanwhile: from then on there are no rests, and steps
+/// are as large as they can be.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long requests that came to nothing are kept: an app may still ask why.
 const UNGRANTED_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long tokens that were replaced or revoked are kept: till then they are told apart from unknown ones.
@@ -72,17 +75,23 @@ pub async fn clean(app: &App) -> Result<u64, Error> {
     let by = |kind| (kind, forgotten_by(kind, &app.clock, app.config.idempotency_lifetime));
     let mut kinds: Vec<(Kind, Timestamp)> = Kind::ALL.into_iter().map(by).collect();
     let (mut forgotten, mut failed) = (0, None);
+    let round = Clock::real_instant();
     while !kinds.is_empty() {
         let mut unfinished = Vec::new();
         for (kind, by) in kinds {
             turn.renew(app).await?;
             let begun = Clock::real_instant();
-            let step = move |tx: &mut Tx<'_>| kind.forget(tx, by, ROWS_PER_STEP).map_err(Error::from);
+            let is_behind = begun.saturating_duration_since(round) > PATIENCE;
+            let most = if is_behind { BATCH_MAX } else { ROWS_PER_STEP };
+            let step = move |tx: &mut Tx<'_>| kind.forget(tx, by, most).map_err(Error::from);
             match app.store.write(Vec::new(), step).await {
                 Ok(rows) => {
                     forgotten += rows;
-                    if rows >= ROWS_PER_STEP {
-                        unfinished.push((kind, by));
+                    if rows < most {
+                        continue;
+                    }
+                    unfinished.push((kind, by));
+                    if !is_behind {
                         let took = Clock::real_instant().saturating_duration_since(begun);
                         Clock::real_sleep(took.saturating_mul(RESTS_PER_STEP).min(REST_MAX)).await;
                     }

@@ -103,20 +103,27 @@ pub async fn set_clock(nodes: &[SocketAddr], signer: &Signer, to: jiff::Timestam
     Ok(())
 }
 
-/// Replaces the tokens of all wallets, whatever their age.
+/// Replaces the tokens of all wallets, whatever their age, and the incoming payments that they pay to.
 ///
 /// # Errors
 /// When the provider refuses.
-pub async fn rotate(nodes: &[SocketAddr], signer: &Signer, scene: &mut Scene, ring: &mut [Pair]) -> Result<()> {
+pub async fn renew_all(nodes: &[SocketAddr], signer: &Signer, scene: &mut Scene, ring: &mut [Pair]) -> Result<()> {
     let first = nodes.first().context("there is no node")?;
     let mut api = Api::open(*first, signer).await?;
     api.rotate(&mut scene.mandate).await?;
     api.rotate(&mut scene.incoming).await?;
+    scene.receiver = api.receiver(&scene.incoming, &scene.payee).await?;
+    let incoming = &scene.incoming;
+    let mut payees: Vec<String> = ring.iter().map(|pair| pair.payer.clone()).collect();
+    let shift = 1.min(payees.len());
+    payees.rotate_left(shift);
     let share = ring.len().div_ceil(SEEDERS).max(1);
-    let seeders = ring.chunks_mut(share).zip(nodes.iter().cycle()).map(async |(pairs, node)| {
+    let shares = ring.chunks_mut(share).zip(payees.chunks(share)).zip(nodes.iter().cycle());
+    let seeders = shares.map(async |((pairs, payees), node)| {
         let mut api = Api::open(*node, signer).await?;
-        for pair in pairs {
+        for (pair, payee) in pairs.iter_mut().zip(payees) {
             api.rotate(&mut pair.mandate).await?;
+            pair.receiver = api.receiver(incoming, payee).await?;
         }
         Ok::<_, anyhow::Error>(())
     });

@@ -73,6 +73,9 @@ pub struct Arguments {
     /// Soak for about 20 seconds; with --quick nothing is judged that depends on time.
     #[arg(long, conflicts_with_all = ["only", "compare", "soak"])]
     soak_briefly: bool,
+    /// So many nonces, and as many idempotency keys, that have expired before a soak begins.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub expired: u64,
     /// A run of a few seconds that only shows that measuring works. Its figures mean nothing.
     #[arg(long)]
     quick: bool,

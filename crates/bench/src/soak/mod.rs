@@ -1,6 +1,7 @@
 //! A soak: payments at a fixed rate for many minutes while days pass by the sandbox's clock, so that what lives for a
 //! short while expires and is cleaned up under load. In the end it is judged whether anything grew that should not.
 
+mod backlog;
 mod judge;
 
 use crate::load::{self, Expect};
@@ -131,9 +132,14 @@ async fn run(arguments: &Arguments) -> Result<Report> {
     let scene = Scene::prepare(run::first(&provider)?, &signer, APP).await?;
     let ring = seed::ring(&nodes, &signer, &scene, usize::try_from(settings.wallets)?).await?;
     let mut payments_expected = scene.payments();
+    let store = open(&installation).await?;
+    if arguments.expired > 0 {
+        println!("writing {} nonces and idempotency keys that have expired", arguments.expired);
+        backlog::fill(&store, at, arguments.expired).await?;
+    }
 
     let mut soak = Soak {
-        store: open(&installation).await?,
+        store,
         arguments,
         settings,
         signer,
@@ -157,7 +163,7 @@ async fn run(arguments: &Arguments) -> Result<Report> {
     );
     let audit = installation.audit()?;
     payments_expected += lines.iter().map(|line| line.settled).sum::<u64>();
-    let mut rules = judge::correctness(&lines, &audit, payments_expected);
+    let mut rules = judge::correctness(&lines, &audit, payments_expected, arguments.expired > 0);
     if !settings.quick {
         rules.extend(judge::growth(&lines, settings.engine == "embedded"));
     }
@@ -205,7 +211,7 @@ impl Soak<'_> {
                 let to = self.clock.now().checked_add(SignedDuration::from_hours(hours)).context("the clock")?;
                 seed::set_clock(&nodes, &self.signer, to).await?;
                 self.clock.set(to);
-                seed::rotate(&nodes, &self.signer, &mut self.scene, &mut self.ring).await?;
+                seed::renew_all(&nodes, &self.signer, &mut self.scene, &mut self.ring).await?;
             }
             let waiting_before = self.waiting().await?.0;
             let schedule = Schedule::new(rate, time);
