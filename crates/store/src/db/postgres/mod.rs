@@ -4,7 +4,10 @@
 //! for the commit, and all of them travel together. Until then an undone write has nothing to be undone; only one
 //! that reads after it has changed something needs a savepoint.
 
+mod change;
 mod combine;
+
+use change::{Change, Owned, Part};
 
 use super::{Ask, Error, LockKey, Row, Value};
 use futures_util::future::{MaybeDone, maybe_done};
@@ -81,68 +84,6 @@ struct Fetched {
     values: Vec<Owned>,
     /// The row that all of them share, and where its columns begin in it, if it has a row.
     found: Option<(Arc<tokio_postgres::Row>, usize)>,
-}
-
-struct Change {
-    statement: Statement,
-    values: Vec<Owned>,
-    parts: Vec<Part>,
-}
-
-/// One of the changes that a statement makes.
-#[derive(Clone, Copy)]
-struct Part {
-    sql: &'static str,
-    parameters: usize,
-    /// What it means if not exactly one row is touched.
-    guard: Option<&'static str>,
-}
-
-impl Change {
-    /// Makes the change; the guard that did not hold, if any.
-    async fn make(&self, client: &Client) -> Result<Option<&'static str>, tokio_postgres::Error> {
-        let values = self.values.iter().map(Owned::value);
-        if let [part] = self.parts[..] {
-            let touched = client.execute_raw(&self.statement, values).await?;
-            return Ok(part.guard.filter(|_| touched != 1));
-        }
-        let values: Vec<Value<'_>> = values.collect();
-        let counts = client.query_one(&self.statement, &parameters(&values)).await?;
-        for (index, part) in self.parts.iter().enumerate() {
-            if part.guard.is_some() && counts.try_get::<_, i64>(index)? != 1 {
-                return Ok(part.guard);
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// A parameter that can wait.
-enum Owned {
-    Int(i64),
-    Text(Box<str>),
-    Bytes(Box<[u8]>),
-    Null,
-}
-
-impl Owned {
-    fn of(value: &Value<'_>) -> Self {
-        match *value {
-            Value::Int(value) => Self::Int(value),
-            Value::Text(text) => Self::Text(text.into()),
-            Value::Bytes(bytes) => Self::Bytes(bytes.into()),
-            Value::Null => Self::Null,
-        }
-    }
-
-    fn value(&self) -> Value<'_> {
-        match self {
-            Self::Int(value) => Value::Int(*value),
-            Self::Text(text) => Value::Text(text),
-            Self::Bytes(bytes) => Value::Bytes(bytes),
-            Self::Null => Value::Null,
-        }
-    }
 }
 
 impl Connection {
