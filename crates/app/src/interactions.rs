@@ -11,7 +11,7 @@ use bursar_store::{LockKey, Tx, grant, wallet_address};
 use bursar_types::{Action, Asset, ResourceType};
 use jiff::Timestamp;
 
-pub use crate::spending::{Receiver, Schedule, Spending};
+pub use crate::spending::{Lowerable, Receiver, Schedule, Spending};
 /// What a person makes of a request, and why that may not be possible.
 pub use bursar_core::narrow::{Choice, End, Less, NotLess};
 
@@ -36,6 +36,8 @@ pub struct Consent {
     pub stage: Stage,
     /// The provider's present.
     pub now: Timestamp,
+    /// When it was asked for.
+    pub created_at: Timestamp,
     /// Until when a decision is possible.
     pub expires_at: Timestamp,
     /// Whether something could be spent without a limit on the amount, which has to be confirmed.
@@ -129,6 +131,7 @@ impl Consent {
             finish_origin: finish_origin.map(|url| url.origin().ascii_serialization()),
             stage: stage(grant, now),
             now,
+            created_at: grant.created_at,
             expires_at: grant.expires_at,
             is_unlimited: terms.are_unlimited(),
             terms: terms.fingerprint(&grant.id),

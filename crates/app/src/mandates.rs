@@ -326,11 +326,72 @@ pub struct Detail {
     /// What was spent in the last windows, for each access item that has some; oldest first.
     pub windows: Vec<Vec<WindowSpend>>,
     /// What the account holder did to it, newest first.
-    pub changes: Vec<GrantChange>,
+    pub changes: Vec<Change>,
     /// When the first grant was asked for that the person gave to this app.
     pub known_since: Option<Timestamp>,
     /// Its newest payments, or those after the cursor.
-    pub payments: Page<OutgoingPayment>,
+    pub payments: Page<Payment>,
+}
+
+/// Something that an account holder did to a grant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What.
+    pub what: Changed,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What an account holder did to a grant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Changed {
+    /// Paused it.
+    Paused,
+    /// Resumed it.
+    Resumed,
+    /// Revoked it.
+    Revoked,
+    /// Lowered what it allows.
+    Lowered {
+        /// What it had allowed to spend before.
+        before: Box<Spending>,
+    },
+}
+
+impl Change {
+    fn new(change: GrantChange, now: Timestamp) -> Self {
+        let what = match change.kind {
+            Kind::Paused => Changed::Paused,
+            Kind::Resumed => Changed::Resumed,
+            Kind::Revoked => Changed::Revoked,
+            Kind::Lowered { limits, .. } => {
+                Changed::Lowered { before: Box::new(Spending::new(limits.as_ref(), None, now)) }
+            }
+        };
+        Self { what, at: change.created_at }
+    }
+}
+
+/// A payment under a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its id.
+    pub id: Id,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// URL of the incoming payment it pays.
+    pub receiver: String,
+    /// What leaves the wallet.
+    pub debit: Amount,
+    /// What arrives.
+    pub receive: Amount,
+}
+
+impl From<OutgoingPayment> for Payment {
+    fn from(payment: OutgoingPayment) -> Self {
+        let OutgoingPayment { id, created_at, receiver, price, .. } = payment;
+        Self { id, created_at, receiver, debit: price.debit, receive: price.receive }
+    }
 }
 
 /// A grant that a person has given; its payments from `older_than` on.
@@ -351,9 +412,10 @@ pub async fn get(app: &App, person: &LoggedIn, id: &str, older_than: Option<Id>)
                     None => Vec::new(),
                 });
             }
+            let changes = grant_change::newest(tx, &id, CHANGES_SHOWN)?;
             Ok(Detail {
                 windows,
-                changes: grant_change::newest(tx, &id, CHANGES_SHOWN)?,
+                changes: changes.into_iter().map(|change| Change::new(change, now)).collect(),
                 known_since: grant::known_since(tx, &holder, &grant.client)?,
                 payments: payments(tx, &grant, older_than)?,
                 mandate,
@@ -393,7 +455,7 @@ fn last_windows(
 
 /// The payments under a grant. An app's payments from a wallet are read from newest to oldest, and those under other
 /// grants of it left out: an index of its own would make every payment dearer.
-fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>) -> Result<Page<OutgoingPayment>, Error> {
+fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>) -> Result<Page<Payment>, Error> {
     let mut wallets: Vec<&str> = grant
         .access
         .iter()
@@ -420,7 +482,8 @@ fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>) -> Result<Pa
         Ok(rows)
     };
     let is_its = |payment: &OutgoingPayment| grant.access.iter().any(|item| item.id == payment.access);
-    search_through(tx, older_than, PAYMENTS_PER_PAGE, |payment: &OutgoingPayment| payment.id, read, is_its)
+    let page = search_through(tx, older_than, PAYMENTS_PER_PAGE, |payment: &OutgoingPayment| payment.id, read, is_its)?;
+    Ok(Page { found: page.found.into_iter().map(Payment::from).collect(), next: page.next })
 }
 
 /// Pauses, resumes, lowers or revokes a grant that a person has given. In force for every payment that is not settled

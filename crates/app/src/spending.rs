@@ -2,7 +2,7 @@
 
 use crate::{Error, receivers};
 use bursar_core::access::GrantedAccess;
-use bursar_core::narrow;
+use bursar_core::narrow::{self, Less, NotLess};
 use bursar_store::{Tx, incoming_payment, wallet_address};
 use bursar_types::{Amount, Asset, Interval, LimitAmount, Limits, Window};
 use jiff::Timestamp;
@@ -86,6 +86,33 @@ pub(crate) fn receiver(tx: &mut Tx<'_>, base: &str, url: String) -> Result<Recei
     let payment = incoming_payment::by_id(tx, &id)?;
     let wallet = payment.map(|payment| wallet_address::by_id(tx, &payment.wallet_address)).transpose()?.flatten();
     Ok(Receiver { url, name: wallet.map(|wallet| wallet.public_name.unwrap_or(wallet.url)) })
+}
+
+/// What a person may take away from: what an app could spend, and what that depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Lowerable<'a> {
+    /// What it could spend.
+    pub spending: &'a Spending,
+    /// The asset in which a limit counts, or would count.
+    pub asset: Asset,
+    /// When it was asked for.
+    pub since: Timestamp,
+    /// The present.
+    pub now: Timestamp,
+}
+
+impl Lowerable<'_> {
+    /// What is left after something is taken away.
+    ///
+    /// # Errors
+    /// [`NotLess`], as it will be refused.
+    pub fn less(&self, less: &Less) -> Result<Spending, NotLess> {
+        let interval = self.spending.schedule.as_ref().map(|schedule| schedule.interval.clone());
+        let limits = Limits { receiver: None, interval, amount: self.spending.amount };
+        let ground = narrow::Ground { asset: self.asset, since: self.since, now: self.now };
+        let left = narrow::narrow(Some(&limits), less, &ground)?;
+        Ok(Spending::new(left.as_ref(), self.spending.receiver.clone(), self.now))
+    }
 }
 
 /// What an access item lets an app spend; none if it allows no spending.

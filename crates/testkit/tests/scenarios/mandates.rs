@@ -353,7 +353,7 @@ async fn grants_are_listed_searched_and_seen() {
         seen.windows[0].iter().map(|window| (window.window.index, window.spent.value(), window.is_now)).collect();
     assert_eq!(spent, [(0, 4_000, false), (1, 1_500, true)]);
     assert_eq!((seen.windows[1].len(), seen.changes.len()), (0, 2));
-    let debits: Vec<u64> = seen.payments.found.iter().map(|payment| payment.price.debit.value()).collect();
+    let debits: Vec<u64> = seen.payments.found.iter().map(|payment| payment.debit.value()).collect();
     assert_eq!(debits, [500, 1_000, 4_000], "its own payments, and no others");
     let older = mandates::get(&provider.app, &user, &id, Some(seen.payments.found[0].id)).await.expect("a page");
     assert_eq!(older.payments.found, seen.payments.found[1..]);

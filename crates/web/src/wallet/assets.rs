@@ -44,9 +44,11 @@ const STYLES: &str = concat!(
 static STYLE: Asset = Asset::new("wallet", "css", "text/css; charset=utf-8", STYLES.as_bytes());
 static SCRIPT: Asset =
     Asset::new("wallet", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/wallet.js"));
+static CONSENT: Asset =
+    Asset::new("consent", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/consent.js"));
 static MARK: Asset = Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../../assets/mark.svg"));
 /// Everything that is served below `/assets/`.
-static ASSETS: [&Asset; 3] = [&STYLE, &SCRIPT, &MARK];
+static ASSETS: [&Asset; 4] = [&STYLE, &SCRIPT, &CONSENT, &MARK];
 
 /// FNV-1a: tells versions of our own files apart, nothing more.
 const fn fingerprint(content: &[u8]) -> u64 {
@@ -64,12 +66,13 @@ const fn fingerprint(content: &[u8]) -> u64 {
 pub(super) struct Urls {
     pub(super) style: String,
     pub(super) script: String,
+    pub(super) consent: String,
     pub(super) mark: String,
 }
 
 impl Urls {
     pub(super) fn new() -> Self {
-        Self { style: STYLE.url(), script: SCRIPT.url(), mark: MARK.url() }
+        Self { style: STYLE.url(), script: SCRIPT.url(), consent: CONSENT.url(), mark: MARK.url() }
     }
 }
 
@@ -107,7 +110,7 @@ mod tests {
             assert_eq!(cached, status == StatusCode::OK, "{file}");
         }
         let urls = Urls::new();
-        for url in [&urls.style, &urls.script, &urls.mark] {
+        for url in [&urls.style, &urls.script, &urls.consent, &urls.mark] {
             check(url.strip_prefix("/assets/").unwrap(), StatusCode::OK).await;
         }
         check("wallet.css", StatusCode::NOT_FOUND).await;

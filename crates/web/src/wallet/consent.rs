@@ -1,22 +1,26 @@
 //! The consent page: what an app asks for, and the decision about it.
 
+use super::less::{self, Fault, Fields, Typing};
 use super::login::{self, Notice};
-use super::mandate::{Mandate, Step};
-use super::names::{Address, Who};
+use super::mandate::{Limit, Mandate, Step};
+use super::names::{Address, Who, harmless};
 use super::page::{self, Frame};
+use super::view::{Moment, View};
 use super::visitor::Visitor;
-use super::wording::{self, Moment};
+use super::wording;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use bursar_app::interactions::{self, Answer, Consent, Item, Stage};
+use bursar_app::acquaintance::{self, Acquaintance, Resemblance};
+use bursar_app::interactions::{self, Answer, Choice, Consent, Item, Lowerable, Stage};
+use bursar_app::login::LoggedIn;
 use bursar_app::refusals::Code;
 use bursar_app::{App, Error, consent_api};
 use bursar_types::ResourceType;
-use serde::Deserialize;
 use std::sync::Arc;
+use url::form_urlencoded;
 
 /// Where an interaction is: the two parts of its path that tell it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,41 +74,137 @@ impl Ask {
 struct ConsentPage {
     frame: Frame,
     ask: Ask,
+    known: Known,
     notice: Option<&'static str>,
     sections: Vec<Section>,
     subject: Option<Address>,
     decide_before: Moment,
+    /// A name for exactly what the page says.
+    terms: String,
+    /// Whether a limit is missing, which has to be confirmed.
+    is_unlimited: bool,
+    /// Whether that was forgotten.
+    is_unconfirmed: bool,
+}
+
+/// A request for nothing but proof that a wallet is somebody's.
+#[derive(Template)]
+#[template(path = "subject.html")]
+struct SubjectPage {
+    frame: Frame,
+    ask: Ask,
+    known: Known,
+    notice: Option<&'static str>,
+    wallet: Address,
+    decide_before: Moment,
+    terms: String,
+}
+
+/// What the person knows of the app.
+struct Known {
+    /// Since when it has been given grants; never if this is its first request.
+    since: Option<Moment>,
+    /// Whom its name could be taken for.
+    resembles: Option<String>,
+}
+
+impl Known {
+    fn new(known: &Acquaintance, provider: &str, view: &View) -> Self {
+        let resembles = known.resembles.as_ref().map(|other| match other {
+            Resemblance::Provider => format!(
+                "Its name looks like ours, but it is not {provider}: it is an app like any other. We never ask for money \
+                 in this way."
+            ),
+            Resemblance::App { name, address } => {
+                let name = harmless(name).unwrap_or_default();
+                format!(
+                    "Its name looks like that of “{name}”, which you know, but it is another app: that one has the address {}.",
+                    Address::new(address)
+                )
+            }
+        });
+        Self { since: known.since.map(|since| view.day(since)), resembles }
+    }
 }
 
 /// One thing that is asked for.
 struct Section {
     title: &'static str,
     wallet: Option<Address>,
+    /// What is in that wallet.
+    balance: Option<String>,
     mandate: Option<Mandate>,
+    /// What was asked, if the page shows less.
+    asked: Option<Limit>,
+    fields: Option<Fields>,
     points: Vec<&'static str>,
 }
 
 impl Section {
-    fn new(item: &Item) -> Self {
+    fn new(item: &Item, fields: Option<Fields>, balance: Option<String>, view: &View) -> Self {
+        let is_less = item.asked != item.spending;
         Self {
             title: wording::title(item),
             wallet: item.wallet.as_deref().map(Address::new),
-            mandate: item.spending.as_ref().map(Mandate::new),
+            balance,
+            mandate: item.spending.as_ref().map(|spending| Mandate::new(spending, view)),
+            asked: item.asked.as_ref().filter(|_| is_less).map(|asked| Limit::new(asked, view)),
+            fields,
             points: wording::points(item.resource, &item.actions),
         }
     }
 
     /// One section for each thing. Asking for prices is part of sending money, and not worth a section beside it.
-    fn all(items: &[Item]) -> Vec<Self> {
-        let (prices, others): (Vec<&Item>, Vec<&Item>) =
-            items.iter().partition(|item| item.resource == ResourceType::Quote);
-        let mut sections: Vec<Self> = others.into_iter().map(Self::new).collect();
-        let prices = prices.into_iter().map(Self::new);
+    fn all(consent: &Consent, look: &Look, known: &Acquaintance, view: &View) -> Vec<Self> {
+        let section = |(number, item): (usize, &Item)| {
+            let fault = look.faults.iter().find(|(at, _)| *at == number).map(|(_, fault)| fault.clone());
+            let typed = look.typing.of(number);
+            let fields = lowerable(consent, item).and_then(|of| Fields::new(number, &of, typed, fault, view));
+            let holds = known.balances.iter().find(|(url, _)| Some(url) == item.wallet.as_ref());
+            let balance = holds.filter(|_| item.spending.is_some()).map(|(_, amount)| view.money(amount));
+            Self::new(item, fields, balance, view)
+        };
+        let (prices, others): (Vec<_>, Vec<_>) =
+            consent.items.iter().enumerate().partition(|(_, item)| item.resource == ResourceType::Quote);
+        let mut sections: Vec<Self> = others.into_iter().map(section).collect();
+        let prices = prices.into_iter().map(section);
         match sections.iter_mut().find(|section| section.mandate.is_some()) {
             Some(sending) => sending.points.extend(prices.flat_map(|section| section.points)),
             None => sections.extend(prices),
         }
         sections
+    }
+}
+
+/// What can be taken away from an item.
+fn lowerable<'a>(consent: &Consent, item: &'a Item) -> Option<Lowerable<'a>> {
+    let (spending, asset) = (item.asked.as_ref()?, item.asset?);
+    Some(Lowerable { spending, asset, since: consent.created_at, now: consent.now })
+}
+
+/// What the person makes of the request, or why that is not possible.
+fn choose(consent: &Consent, typing: &Typing, view: &View) -> Result<Choice, Vec<(usize, Fault)>> {
+    let of = |(number, item)| lowerable(consent, item).map(|of| (number, of));
+    let items: Vec<_> = consent.items.iter().enumerate().filter_map(of).collect();
+    less::choose(typing, &items, view)
+}
+
+/// How the page is looked at.
+#[derive(Default)]
+struct Look {
+    /// What is in its fields.
+    typing: Typing,
+    /// What cannot be so.
+    faults: Vec<(usize, Fault)>,
+    notice: Option<&'static str>,
+    /// Whether the confirmation was forgotten.
+    is_unconfirmed: bool,
+    status: StatusCode,
+}
+
+impl Look {
+    fn told(status: StatusCode, notice: &'static str) -> Self {
+        Self { notice: Some(notice), status, ..Self::default() }
     }
 }
 
@@ -155,14 +255,18 @@ fn onward(app: &App, visitor: &Visitor, link: &Link, redirect: Option<String>, t
     }
 }
 
-/// `GET /auth/interact/{id}/{path}`.
+/// `GET /auth/interact/{id}/{path}`. The query holds what was typed into the fields.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Path((id, path)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     visitor: Visitor,
 ) -> Response {
     let link = Link { id, path };
-    present(&app, &visitor, &link, None).await.unwrap_or_else(|error| page::failed(&app, &error))
+    let pairs: Vec<(String, String)> =
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    let look = Look { typing: Typing::read(&pairs), ..Look::default() };
+    present(&app, &visitor, &link, look).await.unwrap_or_else(|error| page::failed(&app, &error))
 }
 
 /// `GET /auth/interact/{id}/{path}/finish/{ticket}`: the way back to the app from a consent page of the provider's own.
@@ -181,7 +285,7 @@ pub(super) async fn finish(
 }
 
 /// The page that fits where the request stands and who looks at it.
-async fn present(app: &App, visitor: &Visitor, link: &Link, notice: Option<&'static str>) -> Result<Response, Error> {
+async fn present(app: &App, visitor: &Visitor, link: &Link, look: Look) -> Result<Response, Error> {
     let consent = interactions::view(app, &link.id, &link.path).await?;
     if consent.stage == Stage::Open
         && let Some(url) = consent_api::page_url(app, &link.id, &link.path)
@@ -189,8 +293,9 @@ async fn present(app: &App, visitor: &Visitor, link: &Link, notice: Option<&'sta
         return Ok(page::see_other(&url));
     }
     let (ask, frame) = (Ask::new(app, &consent, link), Frame::new(app, visitor, &link.to_path()));
-    let finish = consent.finish_origin.as_deref();
-    let status = if notice.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    let finish = consent.finish_origin.clone();
+    let finish = finish.as_deref();
+    let (status, notice) = (look.status, look.notice);
     if consent.stage != Stage::Open {
         let (title, text) = closed(consent.stage, finish.is_some());
         return Ok(page::show(app, visitor, status, &ClosedPage { frame, ask, title, text }, finish));
@@ -202,15 +307,51 @@ async fn present(app: &App, visitor: &Visitor, link: &Link, notice: Option<&'sta
         let (person, wallet) = (person.name.clone(), Address::new(&wallet));
         return Ok(page::show(app, visitor, status, &ForeignPage { frame, ask, notice, person, wallet }, finish));
     }
+    let (consent, look) = narrowed(app, link, consent, look, &frame.view).await?;
+    let known = acquaintance::of(app, &consent, person).await?;
+    let decide_before = frame.view.moment(consent.expires_at);
+    let (terms, status) = (consent.terms.clone(), look.status);
+    let sections = Section::all(&consent, &look, &known, &frame.view);
+    let known = Known::new(&known, &app.config.provider_name, &frame.view);
+    let subject = consent.subject.as_deref().map(Address::new);
+    if let (true, Some(wallet)) = (sections.is_empty(), subject.clone()) {
+        let page = SubjectPage { frame, ask, known, notice, wallet, decide_before, terms };
+        return Ok(page::show(app, visitor, status, &page, finish));
+    }
     let page = ConsentPage {
         frame,
         ask,
+        known,
         notice,
-        sections: Section::all(&consent.items),
-        subject: consent.subject.as_deref().map(Address::new),
-        decide_before: Moment::new(consent.expires_at),
+        sections,
+        subject,
+        decide_before,
+        terms,
+        is_unlimited: consent.is_unlimited,
+        is_unconfirmed: look.is_unconfirmed,
     };
     Ok(page::show(app, visitor, status, &page, finish))
+}
+
+/// The request with what was typed taken away; as it was asked, if that is not possible.
+async fn narrowed(
+    app: &App,
+    link: &Link,
+    consent: Consent,
+    mut look: Look,
+    view: &View,
+) -> Result<(Consent, Look), Error> {
+    if look.typing.is_empty() {
+        return Ok((consent, look));
+    }
+    match choose(&consent, &look.typing, view) {
+        Ok(choice) => Ok((interactions::consider(app, &link.id, &link.path, &choice).await?, look)),
+        Err(faults) => {
+            look.faults = faults;
+            look.status = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok((consent, look))
+        }
+    }
 }
 
 fn closed(stage: Stage, can_go_back: bool) -> (&'static str, &'static str) {
@@ -230,56 +371,137 @@ fn closed(stage: Stage, can_go_back: bool) -> (&'static str, &'static str) {
     }
 }
 
-/// The form of the consent page.
-#[derive(Deserialize)]
-pub(super) struct Decided {
+/// The form of the consent page: what is decided, what the page had shown, and what is in its fields.
+struct Decided {
     decision: Decision,
     token: String,
+    terms: String,
+    accepts_no_limit: bool,
+    typing: Typing,
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+impl Decided {
+    fn read(pairs: &[(String, String)]) -> Option<Self> {
+        let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        Some(Self {
+            decision: Decision::of(&value("decision")?)?,
+            token: value("token")?,
+            terms: value("terms").unwrap_or_default(),
+            accepts_no_limit: value("no-limit").is_some_and(|value| value == "yes"),
+            typing: Typing::read(pairs),
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Decision {
     Approve,
     Deny,
+    /// Look at what it comes to with what is typed.
+    Preview,
     /// Go back to the app from a request that is no longer open.
     Leave,
 }
 
+impl Decision {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "approve" => Some(Self::Approve),
+            "deny" => Some(Self::Deny),
+            "preview" => Some(Self::Preview),
+            "leave" => Some(Self::Leave),
+            _ => None,
+        }
+    }
+}
+
 const STALE: &str = "Nothing was decided yet: this page had become out of date. Please look again, then decide. \
                      If you keep seeing this, your browser may be refusing cookies.";
+const CHANGED: &str = "Nothing was decided yet: this is what it comes to now. Please look at it, then decide.";
+const UNCONFIRMED: &str = "Nothing was decided yet: there is no limit. If that is what you want, confirm it below.";
 
 /// `POST /auth/interact/{id}/{path}`.
 pub(super) async fn decide(
     State(app): State<Arc<App>>,
     Path((id, path)): Path<(String, String)>,
     visitor: Visitor,
-    form: Result<Form<Decided>, FormRejection>,
+    form: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Response {
-    let Ok(Form(form)) = form else { return page::unreadable(&app) };
+    let Some(form) = form.ok().and_then(|Form(pairs)| Decided::read(&pairs)) else { return page::unreadable(&app) };
     let link = Link { id, path };
-    apply(&app, &visitor, &link, &form).await.unwrap_or_else(|error| page::failed(&app, &error))
+    apply(&app, &visitor, &link, form).await.unwrap_or_else(|error| page::failed(&app, &error))
 }
 
-async fn apply(app: &App, visitor: &Visitor, link: &Link, form: &Decided) -> Result<Response, Error> {
+async fn apply(app: &App, visitor: &Visitor, link: &Link, form: Decided) -> Result<Response, Error> {
     let person = visitor.person.as_ref();
-    let (answer, wanted) = match (form.decision, person) {
-        // Who sits there is known to the provider's own page alone.
-        (Decision::Approve | Decision::Deny, _) if app.config.consent_page.is_some() => {
-            return present(app, visitor, link, None).await;
+    match (form.decision, person) {
+        // Changes nothing, so it needs no proof; and it can be loaded again.
+        (Decision::Preview, _) => {
+            let query = Some(form.typing.to_query()).filter(|query| !query.is_empty());
+            Ok(page::see_other(&format!(
+                "{}{}",
+                link.to_path(),
+                query.map(|query| format!("?{query}")).unwrap_or_default()
+            )))
         }
-        // Changes nothing, so it needs no proof.
         (Decision::Leave, _) => {
             let finished = interactions::leave(app, &link.id, &link.path, person).await?;
             let redirect = finished.redirect.filter(|_| finished.stage != Stage::Open);
-            return Ok(onward(app, visitor, link, redirect, "Back to the app"));
+            Ok(onward(app, visitor, link, redirect, "Back to the app"))
         }
+        // Who sits there is known to the provider's own page alone.
+        _ if app.config.consent_page.is_some() => present(app, visitor, link, Look::default()).await,
         (Decision::Approve, Some(person)) if visitor.sent(app, &form.token) => {
-            (Answer::approve(person.clone()), Stage::Approved)
+            approve(app, visitor, link, person.clone(), form).await
         }
-        (Decision::Deny, _) if visitor.sent_unnamed(app, &form.token) => (Answer::Deny, Stage::Denied),
-        _ => return present(app, visitor, link, Some(STALE)).await,
+        (Decision::Deny, _) if visitor.sent_unnamed(app, &form.token) => {
+            finish_with(app, visitor, link, Answer::Deny, Stage::Denied).await
+        }
+        _ => present(app, visitor, link, Look::told(StatusCode::FORBIDDEN, STALE)).await,
+    }
+}
+
+/// Approves what the page showed, if the fields still say the same.
+async fn approve(
+    app: &App,
+    visitor: &Visitor,
+    link: &Link,
+    person: LoggedIn,
+    form: Decided,
+) -> Result<Response, Error> {
+    let asked = interactions::view(app, &link.id, &link.path).await?;
+    // A button pressed twice, or in two tabs: what was decided first counts.
+    if asked.stage != Stage::Open {
+        return finish_with(app, visitor, link, Answer::approve(person), Stage::Approved).await;
+    }
+    let again = |notice, is_unconfirmed| Look {
+        typing: form.typing.clone(),
+        is_unconfirmed,
+        ..Look::told(StatusCode::UNPROCESSABLE_ENTITY, notice)
     };
+    let Ok(choice) = choose(&asked, &form.typing, &visitor.view) else {
+        return present(app, visitor, link, again(CHANGED, false)).await;
+    };
+    let choice = Choice { accepts_no_limit: form.accepts_no_limit, ..choice };
+    let answer = Answer::Approve { person, choice, shown: Some(form.terms.clone()) };
+    match finish_with(app, visitor, link, answer, Stage::Approved).await {
+        Err(Error::Refused(refusal)) if refusal.code == Code::Conflict => {
+            present(app, visitor, link, again(CHANGED, false)).await
+        }
+        Err(Error::Refused(refusal)) if refusal.code == Code::Unconfirmed => {
+            present(app, visitor, link, again(UNCONFIRMED, true)).await
+        }
+        other => other,
+    }
+}
+
+async fn finish_with(
+    app: &App,
+    visitor: &Visitor,
+    link: &Link,
+    answer: Answer,
+    wanted: Stage,
+) -> Result<Response, Error> {
     match interactions::decide(app, &link.id, &link.path, answer).await {
         Ok(finished) => {
             // Whoever finds it decided otherwise, or too late, is told so here instead of being sent on.
@@ -288,7 +510,7 @@ async fn apply(app: &App, visitor: &Visitor, link: &Link, form: &Decided) -> Res
         }
         // The page itself tells whose wallet it is.
         Err(Error::Refused(refusal)) if refusal.code == Code::InsufficientGrant => {
-            present(app, visitor, link, None).await
+            present(app, visitor, link, Look::default()).await
         }
         Err(error) => Err(error),
     }

@@ -11,6 +11,7 @@ use bursar_app::App;
 const MENU: &[(&str, &str, &str, &str)] = &[
     ("/wallet", "Home", "Home", "M3.5 11 12 4l8.5 7M6 9.5V20h12V9.5M10 20v-5.5h4V20"),
     ("/wallet/payments", "Payments", "Payments", "M7 20V5M3.5 8.5 7 5l3.5 3.5M17 4v15m-3.5-3.5L17 19l3.5-3.5"),
+    ("/wallet/apps", "Apps", "Apps", "M4.5 4.5h6v6h-6zM13.5 4.5h6v6h-6zM4.5 13.5h6v6h-6zM16.5 13.5v6M13.5 16.5h6"),
     (
         "/wallet/account",
         "Account",
@@ -49,7 +50,14 @@ pub(super) struct Flash {
 /// Everything that can be told so.
 pub(super) static DISPLAY_SAVED: Flash =
     Flash { code: "display-saved", text: "Numbers and times are now shown your way." };
-static FLASHES: [&Flash; 1] = [&DISPLAY_SAVED];
+pub(super) static APP_PAUSED: Flash =
+    Flash { code: "app-paused", text: "Paused: this app can pay nothing until you resume it." };
+pub(super) static APP_RESUMED: Flash = Flash { code: "app-resumed", text: "Resumed: this app can pay again." };
+pub(super) static APP_LOWERED: Flash =
+    Flash { code: "app-lowered", text: "Lowered: the new limit counts from now on." };
+pub(super) static APP_REVOKED: Flash =
+    Flash { code: "app-revoked", text: "Ended: this app can do nothing here any more." };
+static FLASHES: [&Flash; 5] = [&DISPLAY_SAVED, &APP_PAUSED, &APP_RESUMED, &APP_LOWERED, &APP_REVOKED];
 
 impl Flash {
     /// The word that stands for it in a cookie.

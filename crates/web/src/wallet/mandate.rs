@@ -1,7 +1,7 @@
 //! What a mandate to spend comes to, in sentences: how much, when, in all, and to whom.
 
 use super::names::{Address, harmless};
-use super::wording::{Moment, grouped, money};
+use super::view::{Moment, View};
 use bursar_app::interactions::{Receiver, Schedule, Spending};
 use bursar_types::{Amount, LimitAmount, Window};
 use jiff::SignedDuration;
@@ -72,38 +72,40 @@ pub(super) struct Period {
 }
 
 impl Mandate {
-    pub(super) fn new(spending: &Spending) -> Self {
+    pub(super) fn new(spending: &Spending, view: &View) -> Self {
         let schedule = spending.schedule.as_ref();
         Self {
-            limit: limit(spending),
-            facts: vec![in_all(spending), when(spending), to_whom(spending.receiver.as_ref())],
-            steps: schedule.map(|schedule| steps(schedule, spending.amount.as_ref())).unwrap_or_default(),
+            limit: Limit::new(spending, view),
+            facts: vec![in_all(spending, view), when(spending, view), to_whom(spending.receiver.as_ref())],
+            steps: schedule.map(|schedule| steps(schedule, spending.amount.as_ref(), view)).unwrap_or_default(),
             notes: notes(spending),
-            warnings: warnings(spending),
+            warnings: warnings(spending, view),
         }
     }
 }
 
 /// `each month`, `every 2 weeks`.
-fn each(schedule: &Schedule) -> String {
+pub(super) fn each(schedule: &Schedule) -> String {
     let period = schedule.interval.describe_period();
     let word = if period.starts_with(|c: char| c.is_ascii_digit()) { "every" } else { "each" };
     format!("{word} {period}")
 }
 
-fn limit(spending: &Spending) -> Limit {
-    let Some(limit) = &spending.amount else {
-        return Limit { before: "", amount: "No limit".to_owned(), after: "on the amount".to_owned(), loud: true };
-    };
-    let after = match &spending.schedule {
-        Some(schedule) if schedule.windows_left != Some(1) => each(schedule),
-        _ => String::new(),
-    };
-    Limit { before: "Up to", amount: money(&limit.amount()), after, loud: false }
+impl Limit {
+    pub(super) fn new(spending: &Spending, view: &View) -> Self {
+        let Some(limit) = &spending.amount else {
+            return Self { before: "", amount: "No limit".to_owned(), after: "on the amount".to_owned(), loud: true };
+        };
+        let after = match &spending.schedule {
+            Some(schedule) if schedule.windows_left != Some(1) => each(schedule),
+            _ => String::new(),
+        };
+        Self { before: "Up to", amount: view.money(&limit.amount()), after, loud: false }
+    }
 }
 
 /// The most it can come to.
-fn in_all(spending: &Spending) -> Fact {
+fn in_all(spending: &Spending, view: &View) -> Fact {
     let fact = |text: String, loud| Fact { name: "At most, in all", times: Vec::new(), text, loud };
     let Some(limit) = &spending.amount else {
         return fact("No limit: as much as the wallet holds, again and again".to_owned(), true);
@@ -114,13 +116,13 @@ fn in_all(spending: &Spending) -> Fact {
         (Some(0), _) => fact("Nothing: the last period is over".to_owned(), false),
         (Some(_), None) => fact("No limit in effect: more than can be counted".to_owned(), true),
         (Some(_), Some(total)) => match limit {
-            LimitAmount::Debit(_) => fact(money(total), false),
-            LimitAmount::Receive(_) => fact(format!("{} arriving at receivers", money(total)), false),
+            LimitAmount::Debit(_) => fact(view.money(total), false),
+            LimitAmount::Receive(_) => fact(format!("{} arriving at receivers", view.money(total)), false),
         },
     }
 }
 
-fn when(spending: &Spending) -> Fact {
+pub(super) fn when(spending: &Spending, view: &View) -> Fact {
     let fact = |times, text: &str, loud| Fact { name: "When", times, text: text.to_owned(), loud };
     let Some(schedule) = &spending.schedule else {
         return match spending.amount {
@@ -128,8 +130,8 @@ fn when(spending: &Spending) -> Fact {
             None => fact(Vec::new(), "Any time, without end", true),
         };
     };
-    let from = schedule.next.filter(|_| schedule.current.is_none()).map(|window| Moment::new(window.start));
-    match (from, schedule.last.map(|window| Moment::new(window.end))) {
+    let from = schedule.next.filter(|_| schedule.current.is_none()).map(|window| view.moment(window.start));
+    match (from, schedule.last.map(|window| view.moment(window.end))) {
         (Some(start), Some(end)) => fact(vec![("From", start), (" until", end)], "", false),
         (Some(start), None) => fact(vec![("From", start)], ", without end", true),
         (None, Some(end)) if schedule.current.is_some() => fact(vec![("From now until", end)], "", false),
@@ -169,7 +171,7 @@ fn notes(spending: &Spending) -> Vec<String> {
     notes.into_iter().map(str::to_owned).collect()
 }
 
-fn warnings(spending: &Spending) -> Vec<String> {
+fn warnings(spending: &Spending, view: &View) -> Vec<String> {
     let mut warnings = Vec::new();
     match (&spending.amount, &spending.schedule) {
         (None, None) => warnings.push("There is no limit. The app could empty this wallet at any time.".to_owned()),
@@ -179,14 +181,14 @@ fn warnings(spending: &Spending) -> Vec<String> {
                     .to_owned(),
             );
         }
-        (Some(limit), Some(schedule)) => warnings.extend(often(limit.amount(), spending.total, schedule)),
+        (Some(limit), Some(schedule)) => warnings.extend(often(limit.amount(), spending.total, schedule, view)),
         (Some(_), None) => {}
     }
     warnings
 }
 
 /// What a limit adds up to that begins anew every few minutes or seconds.
-fn often(limit: Amount, total: Option<Amount>, schedule: &Schedule) -> Option<String> {
+fn often(limit: Amount, total: Option<Amount>, schedule: &Schedule, view: &View) -> Option<String> {
     let window = schedule.current.or(schedule.next)?;
     let length = window.end.duration_since(window.start);
     if length >= SHORT || schedule.windows_left == Some(1) {
@@ -197,28 +199,32 @@ fn often(limit: Amount, total: Option<Amount>, schedule: &Schedule) -> Option<St
     let a_day = u128::from(limit.value()) * windows_a_day;
     let again = format!("This limit begins anew {}", each(schedule));
     Some(match total.filter(|total| u128::from(total.value()) <= a_day) {
-        Some(total) => format!("{again}: all of the {} can be gone within a day.", money(&total)),
+        Some(total) => format!("{again}: all of the {} can be gone within a day.", view.money(&total)),
         None => match u64::try_from(a_day).ok().and_then(|value| limit.asset().amount(value).ok()) {
-            Some(sum) => format!("{again}, which adds up to {} a day.", money(&sum)),
+            Some(sum) => format!("{again}, which adds up to {} a day.", view.money(&sum)),
             None => format!("{again}, so there is no limit in effect."),
         },
     })
 }
 
+fn counted(number: i64, view: &View) -> String {
+    view.decimal(&number.to_string())
+}
+
 /// The present or first window, the one after it, the last, and what lies between.
-fn steps(schedule: &Schedule, amount: Option<&LimitAmount>) -> Vec<Step> {
+fn steps(schedule: &Schedule, amount: Option<&LimitAmount>, view: &View) -> Vec<Step> {
     let count = schedule.interval.count();
     let show = |window: Window, label| {
         let place = count
             .filter(|count| *count > 1)
-            .map(|count| format!("{} of {}", grouped(&(window.index + 1).to_string()), grouped(&count.to_string())));
+            .map(|count| format!("{} of {}", counted(window.index + 1, view), view.number(count)));
         Step::Window(Box::new(Period {
             label,
             place,
             is_now: schedule.current == Some(window),
-            start: Moment::new(window.start),
-            end: Moment::new(window.end),
-            amount: amount.map(|limit| money(&limit.amount())),
+            start: view.moment(window.start),
+            end: view.moment(window.end),
+            amount: amount.map(|limit| view.money(&limit.amount())),
         }))
     };
     let Some(earliest) = schedule.current.or(schedule.next) else { return Vec::new() };
@@ -234,7 +240,7 @@ fn steps(schedule: &Schedule, amount: Option<&LimitAmount>) -> Vec<Step> {
         Some(last) if last.index > shown.index => {
             let between = last.index - shown.index - 1;
             if between > 0 {
-                steps.push(Step::Gap(format!("{} more in between", grouped(&between.to_string()))));
+                steps.push(Step::Gap(format!("{} more in between", counted(between, view))));
             }
             steps.push(show(last, "Last"));
         }

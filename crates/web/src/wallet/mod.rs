@@ -6,6 +6,7 @@
 
 mod account;
 mod address;
+mod apps;
 mod assets;
 mod confirm;
 mod consent;
@@ -13,6 +14,7 @@ mod figures;
 mod frame;
 mod gallery;
 mod home;
+mod less;
 mod login;
 mod mandate;
 mod member;
@@ -49,6 +51,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/wallet/payments", get(payments::list))
         .route("/wallet/payments/export.csv", get(payments::export::get))
         .route("/wallet/payments/{id}", get(payments::show))
+        .route("/wallet/apps", get(apps::list))
+        .route("/wallet/apps/{id}", get(apps::show))
+        .route("/wallet/apps/{id}/lower", get(apps::ask_less).post(apps::lower))
+        .route("/wallet/apps/{id}/lower/confirm", get(apps::confirm_less))
+        .route("/wallet/apps/{id}/{act}", get(apps::ask).post(apps::act))
         .route("/wallet/account", get(account::show))
         .route("/wallet/account/display", post(account::set_display))
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))

@@ -72,8 +72,8 @@ fn harden(response: &mut Response) {
 fn policy(finish_origin: Option<&str>) -> String {
     let finish = finish_origin.and_then(form_target).map(|source| format!(" {source}")).unwrap_or_default();
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; base-uri 'none'; \
-         frame-ancestors 'none'; form-action 'self'{finish}"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
+         base-uri 'none'; frame-ancestors 'none'; form-action 'self'{finish}"
     )
 }
 
@@ -193,6 +193,7 @@ mod tests {
                 "style-src 'self'",
                 "img-src 'self' data:",
                 "script-src 'self'",
+                "connect-src 'self'",
                 "base-uri 'none'",
                 "frame-ancestors 'none'",
                 form_action,

@@ -1,5 +1,7 @@
 //! The pages as browsers meet them, without a network: requests go straight to the routes.
 
+mod apps;
+mod consent;
 mod frame;
 mod payments;
 
@@ -125,8 +127,18 @@ impl Answer {
 
     /// The token of the page's forms.
     fn token(&self) -> String {
-        let (_, rest) = self.body.split_once("name=\"token\" value=\"").expect("a form");
-        rest.split_once('"').unwrap().0.to_owned()
+        self.field("token").expect("a form")
+    }
+
+    /// The name of what a page for a decision shows; nothing on others.
+    fn terms(&self) -> String {
+        self.field("terms").unwrap_or_default()
+    }
+
+    /// What a field of the page holds.
+    fn field(&self, name: &str) -> Option<String> {
+        let (_, rest) = self.body.split_once(&format!("name=\"{name}\" value=\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
     }
 
     fn heading(&self) -> &str {
@@ -176,8 +188,9 @@ impl Browser<'_> {
     }
 
     async fn decide(&mut self, link: &str, decision: &str) -> Answer {
-        let token = self.get(link).await.token();
-        self.post(link, &[("decision", decision), ("token", &token)]).await
+        let page = self.get(link).await;
+        let (token, terms) = (page.token(), page.terms());
+        self.post(link, &[("decision", decision), ("token", &token), ("terms", &terms)]).await
     }
 
     fn session(&self) -> Option<&String> {
@@ -319,9 +332,10 @@ async fn several_requests_are_open_side_by_side() {
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(browser.post("/login", &fields).await.location(), link);
     }
-    let (on_first, on_second) = (browser.get(&first).await.token(), browser.get(&second).await.token());
+    let (on_first, on_second) = (browser.get(&first).await, browser.get(&second).await.token());
     browser.post(&second, &[("decision", "deny"), ("token", &on_second)]).await.location();
-    browser.post(&first, &[("decision", "approve"), ("token", &on_first)]).await.location();
+    let (token, terms) = (on_first.token(), on_first.terms());
+    browser.post(&first, &[("decision", "approve"), ("token", &token), ("terms", &terms)]).await.location();
     assert_eq!(provider.stage(&first).await, Stage::Approved);
     assert_eq!(provider.stage(&second).await, Stage::Denied);
 }

@@ -6,7 +6,7 @@
 //! currencies, and most assets have none.
 
 use axum::http::{HeaderMap, header};
-use bursar_types::Amount;
+use bursar_types::{Amount, Asset};
 use icu_decimal::DecimalFormatter;
 use icu_decimal::input::Decimal;
 use icu_locale_core::Locale;
@@ -88,6 +88,19 @@ impl View {
     /// An amount: digits in groups, the asset's code behind, and no more zeros after the separator than cents have.
     pub(super) fn money(&self, amount: &Amount) -> String {
         format!("{} {}", self.decimal(shortest(&amount.decimal())), amount.asset().code())
+    }
+
+    /// The same without groups and code, as it can be read again: for forms.
+    pub(super) fn plain(&self, amount: &Amount) -> String {
+        let plain = shortest(&amount.decimal()).to_owned();
+        self.own_separator().map_or(plain.clone(), |own| plain.replace('.', &own.to_string()))
+    }
+
+    /// Reads an amount that somebody typed, with or without the asset's code behind.
+    pub(super) fn read_amount(&self, typed: &str, asset: Asset) -> Option<Amount> {
+        let number = typed.trim();
+        let number = number.strip_suffix(asset.code()).unwrap_or(number);
+        asset.parse_decimal(&self.parse(number)?).ok()
     }
 
     /// A number of things.
@@ -175,13 +188,24 @@ impl View {
     /// Where the decimal separator stands, if there is one. A lone point or comma is it, unless this reader writes
     /// another one and it stands where a group of three begins; of several, only a last one of another kind can be.
     fn separator(&self, typed: &str) -> Option<usize> {
-        let own = self.decimal("0.5").chars().nth(1)?;
+        let own = self.own_separator()?;
         let marks: Vec<(usize, char)> = typed.char_indices().filter(|(_, c)| matches!(c, '.' | ',')).collect();
         match marks.as_slice() {
             [(at, mark)] => (*mark == own || typed.len() - at != 4).then_some(*at),
             [others @ .., (at, mark)] => others.iter().all(|(_, other)| other != mark).then_some(*at),
             [] => None,
         }
+    }
+
+    /// What this reader writes before decimals.
+    fn own_separator(&self) -> Option<char> {
+        self.decimal("0.5").chars().nth(1)
+    }
+
+    /// The end of a day that a form names (`2025-05-20`), in the reader's zone.
+    pub(super) fn end_of_day(&self, text: &str) -> Option<Timestamp> {
+        let day: Date = text.parse().ok().filter(|day: &Date| day.to_string() == text)?;
+        self.midnight(day, true)
     }
 
     fn local(&self, at: Timestamp) -> Zoned {
@@ -196,13 +220,6 @@ pub(super) struct Moment {
     pub(super) text: String,
     /// As RFC 3339 writes it, for `<time datetime>`.
     pub(super) iso: String,
-}
-
-impl Moment {
-    /// In UTC, and to the minute, since this is read by people; programs find the exact instant beside it.
-    pub(super) fn new(at: Timestamp) -> Self {
-        View::unknown(at).moment(at)
-    }
 }
 
 fn relative(day: Date, today: Date) -> Option<&'static str> {
@@ -271,7 +288,7 @@ fn zone_named(name: &str) -> Option<TimeZone> {
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
-    use bursar_types::{Asset, VALUE_MAX};
+    use bursar_types::VALUE_MAX;
     use proptest::prelude::*;
 
     fn at(text: &str) -> Timestamp {
@@ -382,6 +399,45 @@ mod tests {
             check("en", odd, None);
         }
         check("en", "5.", Some("5"));
+    }
+
+    #[test]
+    fn typed_amounts_may_have_their_code() {
+        fn check(tag: &str, typed: &str, expected: Option<u64>) {
+            let read = view(tag, "").read_amount(typed, Asset::new("EUR", 2).unwrap());
+            assert_eq!(read.map(|amount| amount.value()), expected, "{tag} {typed}");
+        }
+        check("en", "25", Some(2_500));
+        check("en", " 25.5 EUR ", Some(2_550));
+        check("de", "25,50EUR", Some(2_550));
+        check("en", "1,000", Some(100_000));
+        for odd in ["", "EUR", "25.50 USD", "25.505", "-1", "9".repeat(30).as_str()] {
+            check("en", odd, None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_form_shows_is_read_again(value in 0..=VALUE_MAX, scale in 0_u8..=18, tag in "en|de|fr|de-CH|en-IN|sv|es") {
+            let (asset, view) = (Asset::new("CAD", scale).unwrap(), view(&tag, ""));
+            let amount = asset.amount(value).unwrap();
+            prop_assert_eq!(view.read_amount(&view.plain(&amount), asset), Some(amount));
+        }
+    }
+
+    #[test]
+    fn days_end_in_the_readers_zone() {
+        fn check(zone: &str, day: &str, end: &str) {
+            let view = view("", zone);
+            assert_eq!(view.end_of_day(day), Some(at(end)), "{zone} {day}");
+        }
+        check("", "2025-05-20", "2025-05-21T00:00:00Z");
+        check("Europe/Berlin", "2025-05-20", "2025-05-20T22:00:00Z");
+        check("Europe/Berlin", "2025-10-26", "2025-10-26T23:00:00Z");
+        check("America/Sao_Paulo", "2018-11-03", "2018-11-04T03:00:00Z");
+        for odd in ["", "20 May", "2025-02-30", "2025-13-01", "9999-12-31", "2025-05-20T00:00:00Z[UTC]x"] {
+            assert_eq!(view("", "").end_of_day(odd), None, "{odd}");
+        }
     }
 
     #[test]

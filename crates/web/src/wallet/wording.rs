@@ -1,33 +1,7 @@
 //! What an app asks for, in sentences: pure functions from access to plain words.
 
-pub(super) use super::view::Moment;
 use bursar_app::interactions::Item;
-use bursar_types::{Action, Amount, ResourceType};
-
-/// An amount as people write it: digits in groups, code behind, and no more zeros after the point than cents have.
-pub(super) fn money(amount: &Amount) -> String {
-    let decimal = amount.decimal();
-    let (whole, fraction) = decimal.split_once('.').unwrap_or((&decimal, ""));
-    let shortest = fraction.len().min(2);
-    let fraction = match fraction.trim_end_matches('0') {
-        short if short.len() < shortest => &fraction[..shortest],
-        trimmed => trimmed,
-    };
-    let point = if fraction.is_empty() { "" } else { "." };
-    format!("{}{point}{fraction} {}", grouped(whole), amount.asset().code())
-}
-
-/// Digits in groups of three: `1,234,567`.
-pub(super) fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+use bursar_types::{Action, ResourceType};
 
 /// The whole request in one line, to stand after the name of whoever asks.
 pub(super) fn headline(items: &[Item], asks_for_subject: bool) -> &'static str {
@@ -98,55 +72,6 @@ pub(super) fn points(resource: ResourceType, actions: &[Action]) -> Vec<&'static
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bursar_types::{Asset, VALUE_MAX};
-    use proptest::prelude::*;
-
-    fn amount(value: u64, code: &str, scale: u8) -> Amount {
-        Asset::new(code, scale).unwrap().amount(value).unwrap()
-    }
-
-    #[test]
-    fn amounts_are_written_as_people_write_them() {
-        fn check(value: u64, code: &str, scale: u8, expected: &str) {
-            assert_eq!(money(&amount(value, code, scale)), expected);
-        }
-        check(10_000, "CAD", 2, "100.00 CAD");
-        check(0, "CAD", 2, "0.00 CAD");
-        check(7, "CAD", 2, "0.07 CAD");
-        check(123_456_789, "EUR", 2, "1,234,567.89 EUR");
-        check(99_999, "EUR", 2, "999.99 EUR");
-        check(100_000, "EUR", 2, "1,000.00 EUR");
-        check(1_000, "JPY", 0, "1,000 JPY");
-        check(5, "USD", 1, "0.5 USD");
-        check(50, "USD", 1, "5.0 USD");
-        check(5_000_000_000, "USD", 9, "5.00 USD");
-        check(5_120_000_000, "USD", 9, "5.12 USD");
-        check(5_123_400_000, "USD", 9, "5.1234 USD");
-        check(1, "USD", 9, "0.000000001 USD");
-        check(VALUE_MAX, "XRP", 0, "9,223,372,036,854,775,807 XRP");
-        check(VALUE_MAX, "ETH", 18, "9.223372036854775807 ETH");
-    }
-
-    proptest! {
-        #[test]
-        fn no_digit_is_lost(value in 0..=VALUE_MAX, scale in 0_u8..=18) {
-            let amount = amount(value, "CAD", scale);
-            let written = money(&amount);
-            let digits = written.strip_suffix(" CAD").unwrap().replace(',', "");
-            prop_assert_eq!(amount.asset().parse_decimal(&digits).unwrap(), amount);
-        }
-    }
-
-    #[test]
-    fn instants_name_their_zone() {
-        fn check(at: &str, text: &str, iso: &str) {
-            let moment = Moment::new(at.parse().unwrap());
-            assert_eq!((moment.text.as_str(), moment.iso.as_str()), (text, iso));
-        }
-        check("2025-05-20T13:00:00Z", "20 May 2025 13:00 UTC", "2025-05-20T13:00:00Z");
-        check("2025-05-02T00:00:09+02:00", "1 May 2025 22:00 UTC", "2025-05-01T22:00:09Z");
-        check("2025-05-20T13:00:00.25Z", "20 May 2025 13:00 UTC", "2025-05-20T13:00:00.25Z");
-    }
 
     fn item(resource: ResourceType, actions: &[Action]) -> Item {
         Item { resource, actions: actions.to_vec(), wallet: None, spending: None, asked: None, asset: None }

@@ -7,7 +7,8 @@ const NOW: &str = "2025-05-21T09:30:00Z";
 fn mandate(limits: &str) -> Mandate {
     let limits: Limits = serde_json::from_str(limits).unwrap();
     let receiver = limits.receiver.clone().map(|url| Receiver { url, name: None });
-    Mandate::new(&Spending::new(Some(&limits), receiver, NOW.parse().unwrap()))
+    let now = NOW.parse().unwrap();
+    Mandate::new(&Spending::new(Some(&limits), receiver, now), &View::unknown(now))
 }
 
 /// Limits of an amount of CAD at the given side, with an interval.
