@@ -32,7 +32,82 @@ export const PAGES = [
   { name: 'address', path: (world) => world.wallets.alice },
   { name: 'nowhere', path: '/wallet/nothing/here', status: 404 },
   { name: 'consent', path: (world) => world.consent(), as: 'alice', dark: true },
-  { name: 'consent-no-limit', path: (world) => world.consent(null), as: 'alice' },
+  {
+    name: 'consent-no-limit',
+    path: (world) => world.consent(null),
+    as: 'alice',
+    form: async (page) => {
+      // The browser itself would insist on the confirmation; the server must.
+      await page.evaluate(() => globalThis.document.querySelector('form[data-preview]').setAttribute('novalidate', ''));
+      await page.click('button[value="approve"]');
+      assert.match(await page.locator('[role="alert"]').first().innerText(), /there is no limit/);
+      assert.equal(await page.locator('input[name="no-limit"]').getAttribute('aria-invalid'), 'true');
+    },
+  },
+  {
+    name: 'consent-less',
+    path: async (world) => `${await world.consent()}?amount-1=25&windows-1=2`,
+    as: 'alice',
+    form: async (page) => {
+      assert.match(await page.locator('main').innerText(), /Less than was asked: up to 100\.00 CAD each month/);
+      await page.fill('input[name="amount-1"]', '30');
+      await page.click('button[value="preview"]');
+      assert.match(await page.locator('.limit').innerText(), /30\.00 CAD/);
+      assert.equal(await page.locator('input[name="windows-1"]').inputValue(), '2');
+    },
+  },
+  {
+    name: 'consent-wrong',
+    path: async (world) => `${await world.consent()}?amount-1=1000&until-1=2060-06-21`,
+    as: 'alice',
+    status: 422,
+  },
+  { name: 'consent-subject', path: (world) => world.subject(), as: 'alice' },
+  {
+    name: 'apps',
+    path: '/wallet/apps',
+    as: 'alice',
+    dark: true,
+    form: async (page) => {
+      await page.fill('input[name="q"]', 'nightly');
+      await page.click('form[role="search"] button');
+      assert.equal(await page.locator('article').count(), 1);
+    },
+  },
+  { name: 'apps-empty', path: '/wallet/apps', as: 'nina' },
+  {
+    name: 'app',
+    path: (world) => `/wallet/apps/${world.grants.platform}`,
+    as: 'alice',
+    dark: true,
+    form: async (page) => {
+      for (const [link, told] of [['Pause', /can pay nothing until you resume it/], ['Resume', /this app can pay again/]]) {
+        await page.click(`.page-head a:text-is("${link}")`);
+        await page.click('main form button');
+        assert.match(await page.locator('[role="status"]').innerText(), told);
+      }
+    },
+  },
+  { name: 'app-no-limit', path: (world) => `/wallet/apps/${world.grants.odd}`, as: 'alice' },
+  { name: 'app-pause', path: (world) => `/wallet/apps/${world.grants.news}/pause`, as: 'alice' },
+  { name: 'app-revoke', path: (world) => `/wallet/apps/${world.grants.odd}/revoke`, as: 'alice' },
+  {
+    name: 'app-lower',
+    path: (world) => `/wallet/apps/${world.grants.news}/lower`,
+    as: 'alice',
+    form: async (page) => {
+      await page.fill('input[name="amount-0"]', '15');
+      await page.click('main form button');
+      assert.match(await page.locator('main').innerText(), /Now: Up to 20\.00 CAD/);
+      await page.click('main form button');
+      assert.match(await page.locator('main').innerText(), /Up to\s+15\.00 CAD/);
+    },
+  },
+  {
+    name: 'app-lower-confirm',
+    path: (world) => `/wallet/apps/${world.grants.platform}/lower/confirm?amount-1=100&windows-1=3`,
+    as: 'alice',
+  },
   { name: 'home', path: '/wallet', as: 'alice', dark: true },
   { name: 'home-empty', path: '/wallet', as: 'nina' },
   {

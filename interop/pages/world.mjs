@@ -12,8 +12,8 @@ export const HOSTILE = {
   word: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft',
 };
 
-/** What an interval looks like that begins when the stories do. */
-const MONTHLY = 'R12/2060-05-01T00:00:00Z/P1M';
+/** What an interval looks like of which some windows are over when the stories end. */
+const WEEKLY = 'R52/2060-05-01T00:00:00Z/P1W';
 
 export class World {
   constructor(provider) {
@@ -22,6 +22,8 @@ export class World {
     this.wallets = {};
     /** Payments that left Alice's account, oldest first, as the API told them. */
     this.sent = [];
+    /** Ids of the grants that Alice has given, by the app she gave them to. */
+    this.grants = {};
     /** Payments that Carol made into it, oldest first. */
     this.received = [];
   }
@@ -63,22 +65,26 @@ export class World {
 
   async #payments() {
     const alice = this.wallets.alice;
-    const monthly = await this.platform.consentedToken(
-      access.quote(),
-      access.outgoing(alice, { debitAmount: cad(30000), interval: MONTHLY }),
-    );
-    const once = await this.news.consentedToken(access.outgoing(alice, { debitAmount: cad(2000) }));
-    const unlimited = await this.odd.consentedToken(access.outgoing(alice));
+    const granted = async (name, ...items) => {
+      const { continuation, reference } = await this[name].consented(...items);
+      this.grants[name] = continuation.uri.split('/').at(-1);
+      const answer = await this[name].continue(continuation, { body: { interact_ref: reference } });
+      return succeeded(200, answer).access_token;
+    };
+    const spending = access.outgoing(alice, { debitAmount: cad(30000), interval: WEEKLY });
+    const weekly = await granted('platform', access.quote(), spending);
+    const once = await granted('news', access.outgoing(alice, { debitAmount: cad(2000) }));
+    const unlimited = await granted('odd', access.outgoing(alice));
     const back = await this.platform.consentedToken(access.outgoing(this.wallets.carol, { debitAmount: cad(15000) }));
 
     for (let week = 0; week < 3; week += 1) {
-      await this.#pay(this.platform, monthly, 'carol', 1250, { description: `Coffee beans, week ${week + 1}` });
-      await this.#pay(this.platform, monthly, 'dave', 3400, { description: 'Lunch for the team', externalRef: `INV-${1001 + week}` });
+      await this.#pay(this.platform, weekly, 'carol', 1250, { description: `Coffee beans, week ${week + 1}` });
+      await this.#pay(this.platform, weekly, 'dave', 3400, { description: 'Lunch for the team', externalRef: `INV-${1001 + week}` });
       await this.#pay(this.news, once, 'hiro', 150, { description: 'Three lines a day' });
       await this.#receive(back, 2000 + 5 * week, { description: `Refund of week ${week + 1}` });
       // Tokens live for minutes, so each week begins with new ones.
       await this.provider.advance('P3DT2H');
-      for (const [client, token] of [[this.platform, monthly], [this.news, once], [this.odd, unlimited], [this.platform, back]]) {
+      for (const [client, token] of [[this.platform, weekly], [this.news, once], [this.odd, unlimited], [this.platform, back]]) {
         Object.assign(token, succeeded(200, await client.rotate(token)).access_token);
       }
     }
@@ -86,7 +92,7 @@ export class World {
     await this.#pay(this.odd, unlimited, 'mallory', 101, { description: HOSTILE.formula, note: HOSTILE.word });
     await this.#pay(this.odd, unlimited, 'bernadette-von-und-zu-hohenstein', 102, { description: HOSTILE.turned });
     for (let track = 1; track <= 14; track += 1) {
-      await this.#pay(this.platform, monthly, 'carol', 15 * track, { description: `Track ${track}` });
+      await this.#pay(this.platform, weekly, 'carol', 15 * track, { description: `Track ${track}` });
     }
     await this.#receive(back, 4200, { description: 'Thank you for the music' });
   }
@@ -103,6 +109,12 @@ export class World {
     const incoming = await this.platform.incoming(this.wallets.alice, { metadata, incomingAmount: cad(value) });
     const body = { walletAddress: this.wallets.carol, incomingPayment: incoming.id, debitAmount: cad(value) };
     this.received.push(succeeded(201, await this.platform.create('outgoing-payments', token, body)));
+  }
+
+  /** The page where Alice is asked to prove that her wallet is hers. */
+  async subject() {
+    const asked = { subject: { sub_ids: [{ id: this.wallets.alice, format: 'uri' }] }, interact: comingBack() };
+    return succeeded(200, await this.platform.request(asked)).interact.redirect;
   }
 
   /** The page where Alice is asked for a mandate. */

@@ -1,7 +1,7 @@
 //! The grants that an account holder has given: what each allows, what was spent under it, and changing that.
 
 use crate::login::LoggedIn;
-use crate::spending::{self, Spending};
+use crate::spending::{self, Receiver, Spending};
 use crate::{App, Error};
 use bursar_core::access::GrantedAccess;
 use bursar_core::grant::{Grant, State};
@@ -379,18 +379,19 @@ pub struct Payment {
     pub id: Id,
     /// When it was made.
     pub created_at: Timestamp,
-    /// URL of the incoming payment it pays.
-    pub receiver: String,
+    /// The incoming payment it pays.
+    pub receiver: Receiver,
     /// What leaves the wallet.
     pub debit: Amount,
     /// What arrives.
     pub receive: Amount,
 }
 
-impl From<OutgoingPayment> for Payment {
-    fn from(payment: OutgoingPayment) -> Self {
+impl Payment {
+    fn new(tx: &mut Tx<'_>, base: &str, payment: OutgoingPayment) -> Result<Self, Error> {
         let OutgoingPayment { id, created_at, receiver, price, .. } = payment;
-        Self { id, created_at, receiver, debit: price.debit, receive: price.receive }
+        let receiver = spending::receiver(tx, base, receiver)?;
+        Ok(Self { id, created_at, receiver, debit: price.debit, receive: price.receive })
     }
 }
 
@@ -417,7 +418,7 @@ pub async fn get(app: &App, person: &LoggedIn, id: &str, older_than: Option<Id>)
                 windows,
                 changes: changes.into_iter().map(|change| Change::new(change, now)).collect(),
                 known_since: grant::known_since(tx, &holder, &grant.client)?,
-                payments: payments(tx, &grant, older_than)?,
+                payments: payments(tx, &grant, older_than, &base)?,
                 mandate,
             })
         })
@@ -455,7 +456,7 @@ fn last_windows(
 
 /// The payments under a grant. An app's payments from a wallet are read from newest to oldest, and those under other
 /// grants of it left out: an index of its own would make every payment dearer.
-fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>) -> Result<Page<Payment>, Error> {
+fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>, base: &str) -> Result<Page<Payment>, Error> {
     let mut wallets: Vec<&str> = grant
         .access
         .iter()
@@ -483,7 +484,8 @@ fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>) -> Result<Pa
     };
     let is_its = |payment: &OutgoingPayment| grant.access.iter().any(|item| item.id == payment.access);
     let page = search_through(tx, older_than, PAYMENTS_PER_PAGE, |payment: &OutgoingPayment| payment.id, read, is_its)?;
-    Ok(Page { found: page.found.into_iter().map(Payment::from).collect(), next: page.next })
+    let found = page.found.into_iter().map(|payment| Payment::new(tx, base, payment)).collect::<Result<_, _>>()?;
+    Ok(Page { found, next: page.next })
 }
 
 /// Pauses, resumes, lowers or revokes a grant that a person has given. In force for every payment that is not settled

@@ -7,7 +7,6 @@ use crate::wallet::view::{Moment, View};
 use crate::wallet::wording;
 use bursar_app::interactions::Spending;
 use bursar_app::mandates::{self, Change, Changed, Item, Mandate, Payment, Standing, WindowSpend};
-use bursar_types::ResourceType;
 
 /// What an app is called where there is no room for its address.
 pub(super) fn name_of(mandate: &Mandate) -> String {
@@ -62,23 +61,22 @@ impl Purse {
     }
 }
 
-/// What an app may do beside spending.
+/// What an app may do beside spending: what, and with which wallet.
 pub(super) struct Other {
-    pub(super) title: &'static str,
+    pub(super) point: &'static str,
     pub(super) wallet: Option<Address>,
-    pub(super) points: Vec<&'static str>,
 }
 
 impl Other {
-    fn new(item: &Item) -> Option<Self> {
-        let points = wording::points(item.resource, &item.actions);
-        let title = match item.resource {
-            ResourceType::OutgoingPayment => "Payments going out",
-            ResourceType::IncomingPayment => "Payments coming in",
-            ResourceType::Quote => "Prices",
+    fn all(mandate: &Mandate) -> Vec<Self> {
+        let of_item = |item: &Item| {
+            let wallet = item.wallet.as_deref().map(Address::new);
+            wording::points(item.resource, &item.actions)
+                .into_iter()
+                .map(|point| Self { point, wallet: wallet.clone() })
+                .collect::<Vec<_>>()
         };
-        let wallet = item.wallet.as_deref().map(Address::new);
-        (!points.is_empty()).then_some(Self { title, wallet, points })
+        mandate.items.iter().flat_map(of_item).collect()
     }
 }
 
@@ -127,6 +125,8 @@ pub(super) struct Done {
 /// A payment under a grant.
 pub(super) struct Paid {
     pub(super) at: Moment,
+    /// Whom, if it is somebody at this provider.
+    pub(super) name: Option<String>,
     pub(super) to: Address,
     pub(super) debit: String,
     /// What arrived, if that is something else.
@@ -137,7 +137,8 @@ impl Paid {
     fn new(payment: &Payment, view: &View) -> Self {
         Self {
             at: view.recent(payment.created_at),
-            to: Address::new(&payment.receiver),
+            name: payment.receiver.name.as_deref().and_then(harmless),
+            to: Address::new(&payment.receiver.url),
             debit: view.money(&payment.debit),
             receive: (payment.receive != payment.debit).then(|| view.money(&payment.receive)),
         }
@@ -193,7 +194,7 @@ impl Detail {
             history: history(found, view),
             ended_at,
             full,
-            others: mandate.items.iter().filter_map(Other::new).collect(),
+            others: Other::all(mandate),
             subject: mandate.subject.as_deref().map(Address::new),
             payments: found.payments.found.iter().map(|payment| Paid::new(payment, view)).collect(),
         }
@@ -210,10 +211,12 @@ fn full(found: &mandates::Detail, purse: Purse, view: &View) -> Full {
         // The most that it can come to from now on belongs to a decision; here stands what was spent.
         told.facts.into_iter().filter(|fact| fact.name == "To").chain([when(spending, view)]).collect()
     });
+    let bars: Vec<_> = windows.iter().map(|window| bar(window, view)).collect();
     Full {
         facts: facts.unwrap_or_default(),
         asked: item.and_then(|item| item.asked.as_ref()).map(|asked| Limit::new(asked, view)),
-        chart: Chart::new(view, &windows.iter().map(|window| bar(window, view)).collect::<Vec<_>>(), limit.as_ref()),
+        // One window is what the bar above shows already.
+        chart: Some(bars).filter(|bars| bars.len() > 1).and_then(|bars| Chart::new(view, &bars, limit.as_ref())),
         purse,
     }
 }
