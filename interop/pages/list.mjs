@@ -37,11 +37,11 @@ export const PAGES = [
     path: (world) => world.consent(null),
     as: 'alice',
     form: async (page) => {
-      // The browser itself would insist on the confirmation; the server must.
-      await page.evaluate(() => globalThis.document.querySelector('form[data-preview]').setAttribute('novalidate', ''));
-      await page.click('button[value="approve"]');
-      assert.match(await page.locator('[role="alert"]').first().innerText(), /there is no limit/);
-      assert.equal(await page.locator('input[name="no-limit"]').getAttribute('aria-invalid'), 'true');
+      await page.click('.less > summary');
+      await page.fill('input[name="amount-1"]', '5');
+      await page.click('button[value="preview"]');
+      assert.match(await page.locator('.limit').innerText(), /5\.00 CAD/);
+      assert.equal(await page.locator('input[name="no-limit"]').count(), 0);
     },
   },
   {

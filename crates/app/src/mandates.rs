@@ -1,18 +1,24 @@
 //! The grants that an account holder has given: what each allows, what was spent under it, and changing that.
 
+mod act;
+mod search;
+
+pub use act::act;
+
 use crate::login::LoggedIn;
 use crate::spending::{self, Receiver, Spending};
 use crate::{App, Error};
 use bursar_core::access::GrantedAccess;
 use bursar_core::grant::{Grant, State};
 use bursar_core::limits::{Spend, WHOLE_LIFE};
-use bursar_core::mandate::{self as rule, Plan};
+use bursar_core::mandate as rule;
 use bursar_core::outgoing::OutgoingPayment;
 use bursar_core::{Code, Id, Refusal};
 use bursar_store::grant_change::{self, GrantChange, Kind};
-use bursar_store::{LockKey, Tx, grant, outgoing_payment, spend, token, wallet_address};
+use bursar_store::{Tx, grant, outgoing_payment, spend, wallet_address};
 use bursar_types::{Action, Amount, Asset, LimitAmount, Limits, ResourceType, Window};
 use jiff::{SignedDuration, Timestamp};
+use search::{CHUNK, search_through};
 
 /// What an account holder does to a grant.
 pub use bursar_core::mandate::Act;
@@ -25,12 +31,8 @@ pub const PAYMENTS_PER_PAGE: usize = 20;
 pub const WINDOWS_SHOWN: i64 = 12;
 /// Changes that are shown.
 const CHANGES_SHOWN: u64 = 20;
-/// Most rows that one search looks at. Where more are to be looked at, the next page goes on from there.
-const LOOKED_AT_MAX: usize = 2_000;
 /// How far clocks of nodes may be apart.
 const CLOCKS_APART_MAX: SignedDuration = SignedDuration::from_hours(1);
-/// Rows that are read at a time.
-const CHUNK: u64 = 200;
 
 /// A grant, as its account holder sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,38 +178,6 @@ pub async fn list(app: &App, person: &LoggedIn, search: Search) -> Result<Page<M
             Ok(Page { found, next: page.next })
         })
         .await
-}
-
-/// Goes through rows from the newest on, chunk by chunk, until a page is full or enough was looked at.
-fn search_through<T>(
-    tx: &mut Tx<'_>,
-    older_than: Option<Id>,
-    per_page: usize,
-    id: impl Fn(&T) -> Id,
-    read: impl Fn(&mut Tx<'_>, Option<Id>) -> Result<Vec<T>, Error>,
-    fits: impl Fn(&T) -> bool,
-) -> Result<Page<T>, Error> {
-    let (mut found, mut from, mut looked_at) = (Vec::new(), older_than, 0);
-    loop {
-        let chunk = read(tx, from)?;
-        let is_last = (chunk.len() as u64) < CHUNK;
-        for row in chunk {
-            if found.len() == per_page {
-                return Ok(Page { found, next: from });
-            }
-            from = Some(id(&row));
-            looked_at += 1;
-            if fits(&row) {
-                found.push(row);
-            }
-        }
-        if is_last {
-            return Ok(Page { found, next: None });
-        }
-        if looked_at >= LOOKED_AT_MAX {
-            return Ok(Page { found, next: from });
-        }
-    }
 }
 
 fn shows(show: Show, standing: Standing) -> bool {
@@ -486,63 +456,6 @@ fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>, base: &str) 
     let page = search_through(tx, older_than, PAYMENTS_PER_PAGE, |payment: &OutgoingPayment| payment.id, read, is_its)?;
     let found = page.found.into_iter().map(|payment| Payment::new(tx, base, payment)).collect::<Result<_, _>>()?;
     Ok(Page { found, next: page.next })
-}
-
-/// Pauses, resumes, lowers or revokes a grant that a person has given. In force for every payment that is not settled
-/// when this answers, on every node. Harmless when repeated.
-///
-/// # Errors
-/// Not found, also when it is somebody else's; [`Code::Conflict`] when it has ended;
-/// [`Code::InvalidResourceRequest`] for what would not be less.
-pub async fn act(app: &App, person: &LoggedIn, id: &str, what: Act) -> Result<(), Error> {
-    let id: Id = id.parse().map_err(|_| missing())?;
-    let (holder, now) = (person.holder, app.clock.now());
-    let ids: Vec<Id> = (0..bursar_core::grant::ACCESS_ITEMS_MAX).map(|_| app.new_id(now)).collect();
-    app.store
-        .write(vec![LockKey::of(&id)], move |tx| {
-            let grant = grant::by_id(tx, &id)?.ok_or_else(missing)?;
-            let assets = spending::assets(tx, &grant.access)?;
-            let plan = rule::act(&grant, &assets, &holder, &what, now)?;
-            write(tx, &grant, plan, &ids, now)
-        })
-        .await?;
-    app.callers.forget(|caller| caller.grant == id);
-    Ok(())
-}
-
-fn write(tx: &mut Tx<'_>, grant: &Grant, plan: Plan, ids: &[Id], now: Timestamp) -> Result<(), Error> {
-    let mut ids = ids.iter();
-    let mut note = |tx: &mut Tx<'_>, kind| {
-        let id = *ids.next().ok_or_else(|| Error::Internal("a grant has too many access items".to_owned()))?;
-        grant_change::insert(tx, &GrantChange { id, grant: grant.id, kind, created_at: now }).map_err(Error::from)
-    };
-    match plan {
-        Plan::Nothing => Ok(()),
-        Plan::Pause => {
-            grant::set_paused(tx, grant, Some(now))?;
-            note(tx, Kind::Paused)
-        }
-        Plan::Resume => {
-            grant::set_paused(tx, grant, None)?;
-            note(tx, Kind::Resumed)
-        }
-        Plan::Revoke(state) => {
-            grant::set_state(tx, &grant.id, grant.state, state)?;
-            token::revoke_all(tx, &grant.id, now)?;
-            note(tx, Kind::Revoked)
-        }
-        Plan::Lower(lowered) => {
-            grant::set_revised(tx, grant)?;
-            for change in lowered {
-                let item = grant.access.get(change.item);
-                let item = item.ok_or_else(|| Error::Internal("an access item that is not there".to_owned()))?;
-                let spent = spend::get(tx, &item.id, change.window)?;
-                grant::set_limits(tx, item, grant::Before::Granted, change.limits.as_ref())?;
-                note(tx, Kind::lowered(item.id, item.limits.clone(), change.window, &spent))?;
-            }
-            Ok(())
-        }
-    }
 }
 
 /// Reads the text of an id that a page carries as its cursor.

@@ -1,9 +1,11 @@
 //! The consent page: what an app asks for, and the decision about it.
 
-use super::less::{self, Fault, Fields, Typing};
+mod section;
+
+use super::less::{Fault, Typing};
 use super::login::{self, Notice};
-use super::mandate::{Limit, Mandate, Step};
-use super::names::{Address, Who, harmless};
+use super::mandate::Step;
+use super::names::{Address, Who};
 use super::page::{self, Frame};
 use super::view::{Moment, View};
 use super::visitor::Visitor;
@@ -13,12 +15,12 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use bursar_app::acquaintance::{self, Acquaintance, Resemblance};
-use bursar_app::interactions::{self, Answer, Choice, Consent, Item, Lowerable, Stage};
+use bursar_app::acquaintance;
+use bursar_app::interactions::{self, Answer, Choice, Consent, Stage};
 use bursar_app::login::LoggedIn;
 use bursar_app::refusals::Code;
 use bursar_app::{App, Error, consent_api};
-use bursar_types::ResourceType;
+use section::{Known, Section, choose};
 use std::sync::Arc;
 use url::form_urlencoded;
 
@@ -98,95 +100,6 @@ struct SubjectPage {
     wallet: Address,
     decide_before: Moment,
     terms: String,
-}
-
-/// What the person knows of the app.
-struct Known {
-    /// Since when it has been given grants; never if this is its first request.
-    since: Option<Moment>,
-    /// Whom its name could be taken for.
-    resembles: Option<String>,
-}
-
-impl Known {
-    fn new(known: &Acquaintance, provider: &str, view: &View) -> Self {
-        let resembles = known.resembles.as_ref().map(|other| match other {
-            Resemblance::Provider => format!(
-                "Its name looks like ours, but it is not {provider}: it is an app like any other. We never ask for money \
-                 in this way."
-            ),
-            Resemblance::App { name, address } => {
-                let name = harmless(name).unwrap_or_default();
-                format!(
-                    "Its name looks like that of “{name}”, which you know, but it is another app: that one has the address {}.",
-                    Address::new(address)
-                )
-            }
-        });
-        Self { since: known.since.map(|since| view.day(since)), resembles }
-    }
-}
-
-/// One thing that is asked for.
-struct Section {
-    title: &'static str,
-    wallet: Option<Address>,
-    /// What is in that wallet.
-    balance: Option<String>,
-    mandate: Option<Mandate>,
-    /// What was asked, if the page shows less.
-    asked: Option<Limit>,
-    fields: Option<Fields>,
-    points: Vec<&'static str>,
-}
-
-impl Section {
-    fn new(item: &Item, fields: Option<Fields>, balance: Option<String>, view: &View) -> Self {
-        let is_less = item.asked != item.spending;
-        Self {
-            title: wording::title(item),
-            wallet: item.wallet.as_deref().map(Address::new),
-            balance,
-            mandate: item.spending.as_ref().map(|spending| Mandate::new(spending, view)),
-            asked: item.asked.as_ref().filter(|_| is_less).map(|asked| Limit::new(asked, view)),
-            fields,
-            points: wording::points(item.resource, &item.actions),
-        }
-    }
-
-    /// One section for each thing. Asking for prices is part of sending money, and not worth a section beside it.
-    fn all(consent: &Consent, look: &Look, known: &Acquaintance, view: &View) -> Vec<Self> {
-        let section = |(number, item): (usize, &Item)| {
-            let fault = look.faults.iter().find(|(at, _)| *at == number).map(|(_, fault)| fault.clone());
-            let typed = look.typing.of(number);
-            let fields = lowerable(consent, item).and_then(|of| Fields::new(number, &of, typed, fault, view));
-            let holds = known.balances.iter().find(|(url, _)| Some(url) == item.wallet.as_ref());
-            let balance = holds.filter(|_| item.spending.is_some()).map(|(_, amount)| view.money(amount));
-            Self::new(item, fields, balance, view)
-        };
-        let (prices, others): (Vec<_>, Vec<_>) =
-            consent.items.iter().enumerate().partition(|(_, item)| item.resource == ResourceType::Quote);
-        let mut sections: Vec<Self> = others.into_iter().map(section).collect();
-        let prices = prices.into_iter().map(section);
-        match sections.iter_mut().find(|section| section.mandate.is_some()) {
-            Some(sending) => sending.points.extend(prices.flat_map(|section| section.points)),
-            None => sections.extend(prices),
-        }
-        sections
-    }
-}
-
-/// What can be taken away from an item.
-fn lowerable<'a>(consent: &Consent, item: &'a Item) -> Option<Lowerable<'a>> {
-    let (spending, asset) = (item.asked.as_ref()?, item.asset?);
-    Some(Lowerable { spending, asset, since: consent.created_at, now: consent.now })
-}
-
-/// What the person makes of the request, or why that is not possible.
-fn choose(consent: &Consent, typing: &Typing, view: &View) -> Result<Choice, Vec<(usize, Fault)>> {
-    let of = |(number, item)| lowerable(consent, item).map(|of| (number, of));
-    let items: Vec<_> = consent.items.iter().enumerate().filter_map(of).collect();
-    less::choose(typing, &items, view)
 }
 
 /// How the page is looked at.
