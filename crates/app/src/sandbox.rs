@@ -1,6 +1,6 @@
 //! The sandbox: a clock that can be moved, and decisions without a browser. Only for tests of apps.
 
-use crate::interactions::{self, Answer, Finished};
+use crate::interactions::{self, Answer, Choice, Finished};
 use crate::{App, Clock, Error};
 use bursar_core::Code;
 use bursar_store::{Store, setting};
@@ -57,10 +57,10 @@ pub async fn move_clock(app: &App, to: Move) -> Result<Timestamp, Error> {
 }
 
 /// What a person would decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// The owner of the wallet agrees.
-    Approve,
+    /// The owner of the wallet agrees to what this makes of the request.
+    Approve(Choice),
     /// Somebody refuses.
     Deny,
 }
@@ -77,7 +77,10 @@ pub async fn decide(app: &App, redirect: &str, decision: Decision) -> Result<Fin
         return Err(Error::refused(Code::Conflict, "the interaction has been decided already, or has expired"));
     }
     let answer = match decision {
-        Decision::Approve => Answer::approve(interactions::owner(app, id, path).await?),
+        Decision::Approve(choice) => {
+            let person = interactions::owner(app, id, path).await?;
+            Answer::Approve { person, choice, shown: None }
+        }
         Decision::Deny => Answer::Deny,
     };
     interactions::decide(app, id, path, answer).await

@@ -213,7 +213,9 @@ pub fn of_holder(tx: &mut Tx<'_>, holder: &Id, older_than: Option<&Id>, most: u6
     let mut grants = tx.all(
         "SELECT id, state, client, client_name, key_kid, key_x, endpoint, subject, finish_uri, finish_nonce,
              holder_id, created_at, expires_at, polled_at, decided_at, paused_at, revision
-         FROM op_grant WHERE holder_id = $1 AND id < $2 AND state IN ('issued', 'ended') ORDER BY id DESC LIMIT $3",
+         FROM op_grant
+         WHERE holder_id >= $1 AND (holder_id, id) < ($1, $2) AND state IN ('issued', 'ended')
+         ORDER BY holder_id DESC, id DESC LIMIT $3",
         &[holder.into(), (&from).into(), most.into()],
         read,
     )?;
@@ -263,12 +265,15 @@ pub fn known_clients(tx: &mut Tx<'_>, holder: &Id, most: usize) -> Result<Vec<Kn
 /// # Errors
 /// When the database fails.
 pub fn known_since(tx: &mut Tx<'_>, holder: &Id, client: &ClientId) -> Result<Option<Timestamp>, Error> {
-    tx.one(
-        "SELECT created_at FROM op_grant WHERE holder_id = $1 AND client = $2 AND state IN ('issued', 'ended')
-         ORDER BY id LIMIT 1",
-        &[holder.into(), (&client.to_string()).into()],
-        |row| row.instant(0),
-    )
+    let client = client.to_string();
+    // The first of this app or of the next one, so that one look into the index is enough.
+    let first = tx.one(
+        "SELECT client, created_at FROM op_grant
+         WHERE holder_id = $1 AND client >= $2 AND state IN ('issued', 'ended') ORDER BY client, id LIMIT 1",
+        &[holder.into(), (&client).into()],
+        |row| Ok((row.text(0)?, row.instant(1)?)),
+    )?;
+    Ok(first.filter(|(found, _)| *found == client).map(|(_, since)| since))
 }
 
 /// Notes that the client asked while nothing was decided.

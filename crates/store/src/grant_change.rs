@@ -97,8 +97,9 @@ pub fn insert(tx: &mut Tx<'_>, change: &GrantChange) -> Result<(), Error> {
 pub fn newest(tx: &mut Tx<'_>, grant: &Id, most: u64) -> Result<Vec<GrantChange>, Error> {
     tx.all(
         "SELECT id, grant_id, kind, created_at, access_id, limits, window_index, debit, receive
-         FROM grant_change WHERE grant_id = $1 ORDER BY id DESC LIMIT $2",
-        &[grant.into(), most.into()],
+         FROM grant_change WHERE grant_id >= $1 AND (grant_id, id) < ($1, $3)
+         ORDER BY grant_id DESC, id DESC LIMIT $2",
+        &[grant.into(), most.into(), (&Id::from_bytes([u8::MAX; 16])).into()],
         |row| {
             let kind = match row.text(2)?.as_str() {
                 "paused" => Kind::Paused,

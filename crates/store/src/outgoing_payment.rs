@@ -149,7 +149,10 @@ pub fn of_client_between(
     most: u64,
 ) -> Result<Vec<OutgoingPayment>, Error> {
     tx.all(
-        select!("WHERE wallet_address_id = $1 AND client = $2 AND id > $3 AND id < $4 ORDER BY id DESC LIMIT $5"),
+        select!(
+            "WHERE wallet_address_id = $1 AND client >= $2 AND (client, id) > ($2, $3) AND (client, id) < ($2, $4)
+             ORDER BY client DESC, id DESC LIMIT $5"
+        ),
         &[wallet_address.into(), (&client.to_string()).into(), between[0].into(), between[1].into(), most.into()],
         read,
     )

@@ -3,7 +3,7 @@
 use crate::app::TestApp;
 use crate::database::Engine;
 use bursar_app::accounts::{self, AccountView, NewAccount};
-use bursar_app::interactions::{self, Answer, Choice};
+use bursar_app::interactions::Choice;
 use bursar_app::login::LoggedIn;
 use bursar_app::rates::RateSource;
 use bursar_app::sandbox::{self, Decision};
@@ -133,16 +133,12 @@ impl Provider {
 
     /// Agrees to an interaction as the wallet's owner would; where the browser would be sent.
     pub async fn approve(&self, redirect: &str) -> Option<String> {
-        sandbox::decide(&self.app, redirect, Decision::Approve).await.expect("a decision").redirect
+        self.approve_less(redirect, Choice::as_asked()).await.expect("a decision")
     }
 
     /// Agrees to what this choice makes of a request, as the wallet's owner would; where the browser would be sent.
     pub async fn approve_less(&self, redirect: &str, choice: Choice) -> Result<Option<String>, Error> {
-        let base = format!("{}/interact/", self.app.config.auth_url());
-        let (id, path) = redirect.strip_prefix(&base).and_then(|rest| rest.split_once('/')).expect("our page");
-        let person = interactions::owner(&self.app, id, path).await?;
-        let answer = Answer::Approve { person, choice, shown: None };
-        Ok(interactions::decide(&self.app, id, path, answer).await?.redirect)
+        Ok(sandbox::decide(&self.app, redirect, Decision::Approve(choice)).await?.redirect)
     }
 
     /// An account holder as logged in.

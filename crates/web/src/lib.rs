@@ -8,6 +8,7 @@ mod auth;
 mod edge;
 pub mod error;
 mod json;
+mod lower;
 mod request;
 mod resource;
 mod sandbox;

@@ -2,6 +2,7 @@
 
 use crate::error::WebError;
 use crate::json::Json;
+use crate::lower::{self, Lower};
 use crate::request::{Named, Raw};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -170,6 +171,9 @@ async fn move_clock(State(app): State<Arc<App>>, raw: Raw) -> Result<Json<Now>, 
 struct Decide {
     redirect: String,
     decision: Word,
+    /// What the person takes away from what was asked; only with an approval.
+    #[serde(default)]
+    lower: Vec<Lower>,
 }
 
 #[derive(Deserialize)]
@@ -187,7 +191,8 @@ struct Finish {
 async fn decide(State(app): State<Arc<App>>, raw: Raw) -> Result<Json<Finish>, WebError> {
     let ask: Decide = raw.loose_json(Code::InvalidResourceRequest)?;
     let decision = match ask.decision {
-        Word::Approve => Decision::Approve,
+        Word::Approve => Decision::Approve(lower::choice(ask.lower, true)?),
+        Word::Deny if !ask.lower.is_empty() => return Err(invalid("what is denied cannot be lowered")),
         Word::Deny => Decision::Deny,
     };
     Ok(Json(Finish { finish: sandbox::decide(&app, &ask.redirect, decision).await?.redirect }))

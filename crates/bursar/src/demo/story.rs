@@ -2,6 +2,7 @@
 
 use super::scene::{RECIPIENTS, Scene};
 use anyhow::{Context, bail};
+use bursar_app::interactions::Choice;
 use bursar_app::sandbox::{self, Decision, Move};
 use bursar_client::types::{Action, Amount, Interval, WalletAddress};
 use bursar_client::{
@@ -134,7 +135,7 @@ impl Story<'_> {
 
     async fn decide(&self, pending: &PendingGrant) -> anyhow::Result<String> {
         self.say(format!("(--yes: agreeing for her to {})", shorten(pending.redirect())));
-        let done = sandbox::decide(&self.scene.app, pending.redirect(), Decision::Approve).await?;
+        let done = sandbox::decide(&self.scene.app, pending.redirect(), Decision::Approve(Choice::as_asked())).await?;
         done.redirect.context("the provider sends the browser nowhere")
     }
 

@@ -1,7 +1,7 @@
 //! The sandbox API, as app developers use it in their own tests.
 
-use crate::text;
-use bursar_testkit::{Engine, TestApp, World};
+use crate::{cad, text};
+use bursar_testkit::{Engine, TestApp, World, check_redirect};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -88,6 +88,24 @@ async fn accounts_keys_clock_and_decisions() {
         "*",
     );
     assert_eq!(send("POST", "interactions", json!({ "redirect": "x", "decision": "maybe" })).await.status, 400);
+
+    // Less than was asked, as a person would allow it.
+    let access = json!([{ "type": "outgoing-payment", "actions": ["create"], "identifier": wallet,
+                          "limits": { "debitAmount": cad(10_000), "interval": "R/2026-12-01T00:00:00Z/P1M" } }]);
+    let pending = app.request(&provider, access, Some(TestApp::interact())).await.expect(200);
+    let decide = |decision: &str, lower: Value| {
+        let body = json!({ "redirect": pending["interact"]["redirect"], "decision": decision, "lower": [lower] });
+        send("POST", "interactions", body)
+    };
+    decide("approve", json!({ "access": 0, "amount": cad(10_001) })).await.refused(400, "invalid_request", "*");
+    decide("deny", json!({ "access": 0, "amount": cad(1) })).await.refused(400, "invalid_request", "*");
+    let finish = decide("approve", json!({ "access": 0, "amount": cad(5), "windows": 2 })).await.expect(200);
+    let reference = check_redirect(text(&finish["finish"]), &pending, &provider.app.config.auth_url());
+    let token = Some(text(&pending["continue"]["access_token"]["value"]));
+    let body = json!({ "interact_ref": reference });
+    let issued = app.post(text(&pending["continue"]["uri"]), token, &body).await.expect(200);
+    let granted = json!({ "debitAmount": cad(5), "interval": "R2/2026-12-01T00:00:00Z/P1M" });
+    assert_eq!(issued["access_token"]["access"][0]["limits"], granted);
 }
 
 #[tokio::test]

@@ -2,14 +2,15 @@
 
 use crate::error::WebError;
 use crate::json::Json;
+use crate::lower::{self, Lower};
 use crate::request::Raw;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use bursar_app::App;
 use bursar_app::consent_api::{self, Interaction};
-use bursar_app::interactions::{Choice, Consent, End, Item, Less, Schedule, Spending, Stage};
+use bursar_app::interactions::{Consent, Item, Schedule, Spending, Stage};
 use bursar_app::refusals::Code;
-use bursar_app::{App, Error};
 use bursar_types::{Action, Amount, LimitAmount, ResourceType, Window};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -209,36 +210,6 @@ struct Accept {
     no_limit_confirmed: bool,
 }
 
-/// What is taken away from one access item.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Lower {
-    /// Its place in `access`, from 0.
-    access: usize,
-    amount: Option<Amount>,
-    /// How many windows, the present one included.
-    windows: Option<u64>,
-    /// Or by when it ends.
-    until: Option<Timestamp>,
-}
-
-impl Accept {
-    fn choice(self) -> Result<Choice, WebError> {
-        let less = self.lower.into_iter().map(|lower| {
-            let end = match (lower.windows, lower.until) {
-                (Some(_), Some(_)) => {
-                    let text = "lower has windows and until: which of them counts?";
-                    return Err(Error::refused(Code::InvalidResourceRequest, text).into());
-                }
-                (windows, until) => windows.map(End::Windows).or(until.map(End::By)),
-            };
-            Ok((lower.access, Less { amount: lower.amount, end }))
-        });
-        let less = less.collect::<Result<_, WebError>>()?;
-        Ok(Choice { less, accepts_no_limit: self.no_limit_confirmed })
-    }
-}
-
 /// `POST /auth/interactions/{id}/{nonce}/accept`.
 pub(crate) async fn accept(
     State(app): State<Arc<App>>,
@@ -247,8 +218,8 @@ pub(crate) async fn accept(
 ) -> Result<Json<Body>, WebError> {
     consent_api::authenticate(&app, secret(&raw.headers))?;
     let accept: Accept = raw.loose_json(Code::InvalidResourceRequest)?;
-    let holder = accept.account_holder.clone();
-    Ok(Json(consent_api::accept(&app, &id, &path, &holder, accept.choice()?).await?.into()))
+    let choice = lower::choice(accept.lower, accept.no_limit_confirmed)?;
+    Ok(Json(consent_api::accept(&app, &id, &path, &accept.account_holder, choice).await?.into()))
 }
 
 /// `POST /auth/interactions/{id}/{nonce}/reject`.
