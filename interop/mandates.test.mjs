@@ -244,6 +244,11 @@ scenario('a mandate is paused, lowered and ended', async (provider) => {
   refused(await pay(token, 401), OVER);
   succeeded(201, await pay(token, 400));
 
+  // Each payment has its own page.
+  await page.locator('section[aria-labelledby="payments"] tbody a').first().click();
+  assert.match(await text(page), /4\.00 CAD/);
+  await page.goBack();
+
   await act('End it');
   assert.match(await text(page), /Ended: this app can do nothing/);
   refused(await pay(token, 1), { status: 403, code: 'inactive_token', description: 'Inactive Token' });

@@ -124,6 +124,8 @@ pub(super) struct Done {
 
 /// A payment under a grant.
 pub(super) struct Paid {
+    /// Its own page.
+    pub(super) path: String,
     pub(super) at: Moment,
     /// Whom, if it is somebody at this provider.
     pub(super) name: Option<String>,
@@ -136,6 +138,7 @@ pub(super) struct Paid {
 impl Paid {
     fn new(payment: &Payment, view: &View) -> Self {
         Self {
+            path: format!("/wallet/payments/{}", payment.id),
             at: view.recent(payment.created_at),
             name: payment.receiver.name.as_deref().and_then(harmless),
             to: Address::new(&payment.receiver.url),
