@@ -27,6 +27,13 @@ impl Id {
         Self(bytes)
     }
 
+    /// When it was made, to the millisecond; none of an id that says no time that there is.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let mut milliseconds = [0; 8];
+        milliseconds[2..].copy_from_slice(&self.0[..6]);
+        Timestamp::from_millisecond(i64::from_be_bytes(milliseconds)).ok()
+    }
+
     /// The id as stored.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)

@@ -82,6 +82,10 @@ pub enum Code {
     RequestTimeout,
     /// 405: the resource has no such method.
     MethodNotAllowed,
+    /// 403 `login_required`: a person's last proof of who they are is too old for this.
+    LogInAgain,
+    /// 502 `identity_provider_failed`: the identity provider cannot be asked, or its answer cannot be trusted.
+    IdentityProvider,
     /// 429: too many requests or attempts; the refusal says when to come again.
     TooManyRequests,
 }
@@ -121,6 +125,8 @@ impl Code {
             Self::UriTooLong => "uri_too_long",
             Self::RequestTimeout => "request_timeout",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::LogInAgain => "login_required",
+            Self::IdentityProvider => "identity_provider_failed",
             Self::TooManyRequests => "too_many_requests",
         }
     }

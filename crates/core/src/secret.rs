@@ -79,6 +79,18 @@ pub enum Purpose {
     FinishTicket,
     /// The token against forged form posts; subject: the browser's cookie.
     FormToken,
+    /// The challenge that a new passkey signs (see [`crate::ticket`]).
+    PasskeyRegistration,
+    /// The challenge that a passkey signs at a log-in (see [`crate::ticket`]).
+    PasskeyAssertion,
+    /// A log-in of which the second proof is missing (see [`crate::ticket`]).
+    SecondStep,
+    /// `state` of a log-in at an identity provider (see [`crate::ticket`]).
+    IdentityState,
+    /// `nonce` of that log-in; subject: its id.
+    IdentityNonce,
+    /// The PKCE verifier of that log-in; subject: its id.
+    IdentityVerifier,
     /// The shared secret of an incoming payment; subject: its id.
     StreamSecret,
     /// Proof that an ILP address was made by us; subject: the incoming payment's id.
@@ -95,6 +107,12 @@ impl Purpose {
             Self::InteractPath => "interact-path",
             Self::FinishTicket => "finish-ticket",
             Self::FormToken => "form-token",
+            Self::PasskeyRegistration => "passkey-registration",
+            Self::PasskeyAssertion => "passkey-assertion",
+            Self::SecondStep => "second-step",
+            Self::IdentityState => "identity-state",
+            Self::IdentityNonce => "identity-nonce",
+            Self::IdentityVerifier => "identity-verifier",
             Self::StreamSecret => "stream-secret",
             Self::IlpAddress => "ilp-address",
         }

@@ -36,7 +36,8 @@ pub fn status(code: Code) -> StatusCode {
             StatusCode::UNAUTHORIZED
         }
         TokenInactive | GrantPaused | InsufficientGrant | LimitExceeded | OutsideInterval | ReceiverNotAllowed
-        | InsufficientFunds => StatusCode::FORBIDDEN,
+        | InsufficientFunds | LogInAgain => StatusCode::FORBIDDEN,
+        IdentityProvider => StatusCode::BAD_GATEWAY,
         UnknownInteractRef | UnreadableContinuation | UnknownToken | NotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Conflict | IdempotencyConflict => StatusCode::CONFLICT,

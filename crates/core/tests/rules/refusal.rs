@@ -38,6 +38,8 @@ fn every_code_has_its_word() {
     check(Code::InvalidReceiver, "invalid_receiver");
     check(Code::InvalidQuote, "invalid_quote");
     check(Code::NoRate, "no_rate");
+    check(Code::LogInAgain, "login_required");
+    check(Code::IdentityProvider, "identity_provider_failed");
     check(Code::NotFound, "not_found");
     check(Code::Conflict, "conflict");
     check(Code::Unconfirmed, "unconfirmed");
