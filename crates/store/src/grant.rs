@@ -100,6 +100,18 @@ pub fn standing(tx: &mut Tx<'_>, id: &Id) -> Result<Option<Standing>, Error> {
     })
 }
 
+/// Some grants of an account holder that are approved or in force, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn live_of(tx: &mut Tx<'_>, holder: &Id, most: u64) -> Result<Vec<Id>, Error> {
+    tx.all(
+        "SELECT id FROM op_grant WHERE holder_id = $1 AND state IN ('approved', 'issued') ORDER BY id LIMIT $2",
+        &[holder.into(), most.into()],
+        |row| row.id(0),
+    )
+}
+
 /// The access items of a grant, in the order in which they were asked for.
 ///
 /// # Errors

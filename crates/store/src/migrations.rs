@@ -9,6 +9,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_fees_and_expiry", include_str!("../migrations/0002_fees_and_expiry.sql")),
     ("0003_tokens_name_themselves", include_str!("../migrations/0003_tokens_name_themselves.sql")),
     ("0004_mandates", include_str!("../migrations/0004_mandates.sql")),
+    ("0005_ways_in", include_str!("../migrations/0005_ways_in.sql")),
     ("0006_whom_payments_reached", include_str!("../migrations/0006_whom_payments_reached.sql")),
     ("0008_forgetting_without_scans", include_str!("../migrations/0008_forgetting_without_scans.sql")),
 ];

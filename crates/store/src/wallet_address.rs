@@ -153,6 +153,15 @@ pub fn all_of_holder(tx: &mut Tx<'_>, holder: &Id, most: u64) -> Result<Vec<Wall
     )
 }
 
+/// Deactivates all wallet addresses of an account holder that are active.
+///
+/// # Errors
+/// When the database fails.
+pub fn deactivate_all(tx: &mut Tx<'_>, holder: &Id, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE wallet_address SET deactivated_at = $2 WHERE holder_id = $1 AND deactivated_at IS NULL";
+    tx.execute(sql, &[holder.into(), now.into()]).map(|_| ())
+}
+
 pub(crate) fn read(row: &Row<'_>) -> Result<WalletAddress, Error> {
     Ok(WalletAddress {
         id: row.id(0)?,

@@ -43,12 +43,7 @@ pub fn limits(json: &str) -> Limits {
 }
 
 pub fn holder(number: u64) -> AccountHolder {
-    AccountHolder {
-        id: id(HOLDER + number),
-        name: format!("person-{number}"),
-        password_hash: "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA".to_owned(),
-        created_at: now(),
-    }
+    AccountHolder::new(id(HOLDER + number), format!("person-{number}"), now())
 }
 
 pub fn wallet(number: u64, asset_text: &str) -> WalletAddress {

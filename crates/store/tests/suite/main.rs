@@ -112,6 +112,7 @@ suite! {
         a_newer_schema_is_refused,
         a_failed_migration_leaves_nothing_behind,
         quotes_of_the_first_version_are_still_read,
+        passwords_of_the_first_version_still_count,
     }
     movements {
         each_end_has_its_list,
@@ -135,7 +136,13 @@ suite! {
     people {
         account_holders_come_back,
         names_are_taken_once,
+        what_people_choose_is_kept_until_they_leave,
+        a_password_is_changed_from_the_one_it_was,
+        passkeys_come_and_go,
+        a_recovery_code_is_used_once_by_its_holder,
+        an_identity_is_one_persons,
         a_session_lasts_until_it_expires,
+        sessions_are_renewed_and_ended_one_by_one,
         failed_log_ins_are_counted,
         cleaning_goes_in_small_steps,
         a_nonce_is_new_once,
@@ -170,5 +177,6 @@ suite! {
         an_address_is_taken_once,
         keys_come_and_go,
         a_payment_moves_money_between_two_accounts,
+        addresses_of_an_account_holder,
     }
 }

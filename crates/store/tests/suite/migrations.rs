@@ -1,7 +1,7 @@
 //! Bringing the schema up to date: fresh, again, several at once, and when it cannot be done.
 
 use crate::database::{Database, id, now, seconds};
-use bursar_store::{Applied, Error, MIGRATIONS, Store, quote, setting};
+use bursar_store::{Applied, Error, MIGRATIONS, Store, account_holder, password, quote, setting};
 
 fn names() -> Vec<&'static str> {
     MIGRATIONS.iter().map(|(name, _)| *name).collect()
@@ -102,4 +102,25 @@ pub fn quotes_of_the_first_version_are_still_read(db: &Database) {
         assert!(quote.price.fee.is_zero());
         assert_eq!(quote.price.rate.map(|rate| rate.to_string()).as_deref(), rate);
     }
+}
+
+pub fn passwords_of_the_first_version_still_count(db: &Database) {
+    db.run(
+        "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL);
+         INSERT INTO schema_version (version, name, applied_at) VALUES (1, '0001_initial', 0)",
+    );
+    db.run(MIGRATIONS[0].1);
+    for number in [1_u64, 2] {
+        let hex: String = id(number).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = if db.is_file() { format!("X'{hex}'") } else { format!("'\\x{hex}'::bytea") };
+        let hash = if number == 1 { "hash" } else { "" };
+        db.run(&format!(
+            "INSERT INTO account_holder (id, name, password_hash, created_at)
+             VALUES ({bytes}, 'person {number}', '{hash}', 7)"
+        ));
+    }
+    let hash = |number: u64| db.read(move |tx| password::hash(tx, &id(number)));
+    assert_eq!((hash(1).as_deref(), hash(2)), (Some("hash"), None));
+    let known = db.read(|tx| account_holder::by_name(tx, "person 1")).expect("somebody");
+    assert_eq!((known.id, known.display_name, known.closed_at), (id(1), None, None));
 }

@@ -110,3 +110,22 @@ pub fn a_payment_moves_money_between_two_accounts(db: &Database) {
     assert_eq!(between("https://bank.example/person-1", 9), None);
     assert_eq!(between("https://bank.example/nobody", 1), None);
 }
+
+pub fn addresses_of_an_account_holder(db: &Database) {
+    let second = WalletAddress { id: id(11), url: "https://bank.example/second".to_owned(), ..wallet(1, "CAD/2") };
+    let stored = second.clone();
+    db.write(move |tx| {
+        add_person(tx, 1, "CAD/2")?;
+        add_person(tx, 2, "CAD/2")?;
+        wallet_address::insert(tx, &stored)
+    });
+    let all_of = |number: u64| db.read(move |tx| wallet_address::all_of_holder(tx, &holder(number).id, 9));
+    let mut expected = vec![wallet(1, "CAD/2"), second];
+    expected.sort_by_key(|address| address.id);
+    assert_eq!((all_of(1), all_of(2), all_of(3)), (expected, vec![wallet(2, "CAD/2")], Vec::new()));
+    db.write(|tx| wallet_address::deactivate_all(tx, &holder(1).id, seconds(5)));
+    // Those that were deactivated before keep the moment.
+    db.write(|tx| wallet_address::deactivate_all(tx, &holder(1).id, seconds(6)));
+    assert!(all_of(1).iter().all(|address| address.deactivated_at == Some(seconds(5))));
+    assert_eq!(all_of(2)[0].deactivated_at, None);
+}
