@@ -8,7 +8,7 @@ use bursar_core::{Code, Id};
 use bursar_httpsig::PublicKey;
 use bursar_store::account_holder::{self, AccountHolder};
 use bursar_store::wallet_address::{self, WalletAddress, WalletKey};
-use bursar_store::{LockKey, Tx, ledger};
+use bursar_store::{LockKey, Tx, ledger, password};
 use bursar_types::{Amount, Asset, WalletAddressUrl};
 use jiff::Timestamp;
 
@@ -76,40 +76,84 @@ pub struct AccountView {
     pub balance: Amount,
 }
 
+/// An account that is about to be opened: everything that takes time, or can be refused without looking, is done.
+pub(crate) struct Opening {
+    holder: AccountHolder,
+    wallet: WalletAddress,
+    balance: u64,
+    password_hash: Option<String>,
+}
+
+impl Opening {
+    /// An account whose holder has no password.
+    pub(crate) fn new(
+        app: &App,
+        name: &str,
+        wallet_address: Option<&str>,
+        public_name: Option<String>,
+        asset: Asset,
+        balance: u64,
+    ) -> Result<Self, Error> {
+        check_name(name)?;
+        let url = match wallet_address {
+            Some(spelled) => own_address(app, spelled)?,
+            None => app.config.wallet_address_url(name),
+        };
+        let unfit = |name: &String| name.chars().count() > 100 || name.chars().any(char::is_control);
+        if public_name.as_ref().is_some_and(unfit) {
+            let text = "publicName has more than 100 characters, or control characters";
+            return Err(Error::refused(Code::InvalidResourceRequest, text));
+        }
+        asset.amount(balance).map_err(|error| Error::refused(Code::InvalidResourceRequest, error.to_string()))?;
+        let (now, id) = app.now_and_id();
+        let holder = AccountHolder::new(id, name.to_owned(), now);
+        let wallet = WalletAddress {
+            id: app.new_id(now),
+            url,
+            public_name,
+            holder: id,
+            account: app.new_id(now),
+            asset,
+            created_at: now,
+            deactivated_at: None,
+        };
+        Ok(Self { holder, wallet, balance, password_hash: None })
+    }
+
+    /// An account whose holder has a password.
+    pub(crate) async fn with_password(app: &App, new: NewAccount) -> Result<Self, Error> {
+        let NewAccount { name, wallet_address, public_name, asset, balance, password } = new;
+        let opening = Self::new(app, &name, wallet_address.as_deref(), public_name, asset, balance)?;
+        if password.is_empty() || password.len() > PASSWORD_LENGTH_MAX {
+            return Err(Error::refused(Code::InvalidResourceRequest, "the password must have 1 to 200 characters"));
+        }
+        Ok(Self { password_hash: Some(hash_password(app, password).await?), ..opening })
+    }
+
+    /// Who its holder will be.
+    pub(crate) fn holder(&self) -> Id {
+        self.holder.id
+    }
+}
+
 /// Creates an account holder with an account, a wallet address and play money.
 ///
 /// # Errors
 /// [`Code::InvalidResourceRequest`] for an unusable name or password, [`Code::Conflict`] when the name is taken.
 pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
-    check_name(&new.name)?;
-    let url = match &new.wallet_address {
-        Some(spelled) => own_address(app, spelled)?,
-        None => app.config.wallet_address_url(&new.name),
-    };
-    if new.password.is_empty() || new.password.len() > PASSWORD_LENGTH_MAX {
-        return Err(Error::refused(Code::InvalidResourceRequest, "the password must have 1 to 200 characters"));
-    }
-    let unfit = |name: &String| name.chars().count() > 100 || name.chars().any(char::is_control);
-    if new.public_name.as_ref().is_some_and(unfit) {
-        let text = "publicName has more than 100 characters, or control characters";
-        return Err(Error::refused(Code::InvalidResourceRequest, text));
-    }
-    new.asset.amount(new.balance).map_err(|error| Error::refused(Code::InvalidResourceRequest, error.to_string()))?;
-    let password_hash = hash_password(app, new.password.clone()).await?;
-    let (now, id) = app.now_and_id();
-    let holder = AccountHolder { id, name: new.name.clone(), password_hash, created_at: now };
-    let wallet = WalletAddress {
-        id: app.new_id(now),
-        url,
-        public_name: new.public_name.clone(),
-        holder: id,
-        account: app.new_id(now),
-        asset: new.asset,
-        created_at: now,
-        deactivated_at: None,
-    };
+    open(app, Opening::with_password(app, new).await?, |_| Ok(())).await
+}
+
+/// Opens an account, and does `more` in the same transaction.
+pub(crate) async fn open(
+    app: &App,
+    opening: Opening,
+    mut more: impl FnMut(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
+) -> Result<AccountView, Error> {
+    let Opening { holder, wallet, balance, password_hash } = opening;
+    let now = holder.created_at;
     let (issuer, exchange, funding) = (app.new_id(now), app.new_id(now), app.new_id(now));
-    let view = view(&new.name, &wallet, new.balance)?;
+    let view = view(&holder.name, &wallet, balance)?;
     let app_url = app.config.public_url.clone();
     // Addresses with the same first part are made one after the other.
     let family = wallet.url[app_url.len()..].split('/').nth(1).unwrap_or_default();
@@ -122,10 +166,14 @@ pub async fn create(app: &App, new: NewAccount) -> Result<AccountView, Error> {
                 return Err(Error::refused(Code::Conflict, "walletAddress: somebody else has an address above it"));
             }
             account_holder::insert(tx, &holder)?;
+            if let Some(hash) = &password_hash {
+                password::set(tx, &holder.id, None, hash, now)?;
+            }
             ledger::open_account(tx, &wallet.account, AccountKind::Holder, wallet.asset, now)?;
             wallet_address::insert(tx, &wallet)?;
             ledger::provider_account(tx, AccountKind::Exchange, wallet.asset, &exchange, now)?;
-            issue(tx, &wallet, new.balance, &issuer, &funding, now)
+            issue(tx, &wallet, balance, &issuer, &funding, now)?;
+            more(tx)
         })
         .await;
     match created {
@@ -319,7 +367,7 @@ pub async fn revoke_key(app: &App, name: &str, kid: &str) -> Result<(), Error> {
     Ok(())
 }
 
-async fn hash_password(app: &App, password: String) -> Result<String, Error> {
+pub(crate) async fn hash_password(app: &App, password: String) -> Result<String, Error> {
     let salt: [u8; 16] = app.random.bytes();
     let _turn = app.passwords.acquire().await.map_err(|error| Error::Internal(error.to_string()))?;
     let work = move || {

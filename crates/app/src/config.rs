@@ -4,7 +4,9 @@ use crate::rate_limits::RateLimits;
 use crate::rates::RateSource;
 use bursar_core::SharedSecret;
 use bursar_core::fee::Fees;
+pub use bursar_core::person::Meeting;
 use bursar_httpsig::Policy;
+use bursar_types::Asset;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -47,6 +49,12 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// The provider's own consent page, if people do not decide on the built-in one.
     pub consent_page: Option<ConsentPage>,
+    /// The assets in which strangers may open accounts; without any, nobody signs up by themselves.
+    pub sign_up: Vec<Asset>,
+    /// Whether people log in here with passwords and passkeys: they do. Else only at the identity providers.
+    pub has_built_in_log_in: bool,
+    /// Other identity providers at which people may log in: none.
+    pub identity_providers: Vec<Arc<IdentityProvider>>,
     /// The ILP address of this provider, below which incoming payments have theirs.
     pub ilp_address: String,
 }
@@ -114,6 +122,9 @@ impl Config {
             trusted_proxies: Vec::new(),
             rate_limits: if sandbox { RateLimits::NONE } else { RateLimits::default() },
             consent_page: None,
+            sign_up: Vec::new(),
+            has_built_in_log_in: true,
+            identity_providers: Vec::new(),
             ilp_address: "test.bursar".to_owned(),
         })
     }
@@ -133,9 +144,51 @@ impl Config {
         format!("{}/{name}", self.public_url)
     }
 
+    /// The host name that passkeys belong to; none where browsers have no passkeys: at addresses, and over http but on
+    /// this machine (Web Authentication §5.1.2, Secure Contexts §3.1).
+    pub fn passkey_host(&self) -> Option<&str> {
+        let (scheme, rest) = self.public_url.split_once("://")?;
+        let host = match rest.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => rest,
+        };
+        let is_local = host == "localhost" || host.ends_with(".localhost");
+        let is_name = !host.starts_with('[') && host.parse::<std::net::IpAddr>().is_err();
+        (is_name && (scheme == "https" || is_local)).then_some(host)
+    }
+
     /// Whether browsers reach this server over TLS, so that cookies can insist on it.
     pub fn is_secure(&self) -> bool {
         self.public_url.starts_with("https://")
+    }
+}
+
+/// An OpenID Connect provider at which people may log in.
+#[derive(Clone)]
+pub struct IdentityProvider {
+    /// What it is called in URLs.
+    pub id: String,
+    /// What people read on its button.
+    pub name: String,
+    /// Its issuer identifier, to the letter.
+    pub issuer: String,
+    /// What this server is called there.
+    pub client_id: String,
+    /// The secret that they share, if they do.
+    pub client_secret: Option<String>,
+    /// The scopes that are asked for, `openid` among them.
+    pub scopes: Vec<String>,
+    /// The claim that names an account holder.
+    pub name_claim: String,
+    /// Whom somebody who comes from there is taken for.
+    pub people: Meeting,
+    /// The asset of accounts that are opened for newcomers.
+    pub asset: Option<Asset>,
+}
+
+impl std::fmt::Debug for IdentityProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentityProvider").field("id", &self.id).field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 

@@ -63,7 +63,7 @@ pub async fn accept(app: &App, id: &str, path: &str, holder: &str, choice: Choic
     let grant = interactions::own_link(app, id, path)?;
     let found = app.store.read(move |tx| account_holder::by_name(tx, &wanted).map_err(Error::from)).await?;
     let unknown = || Error::refused(Code::InvalidResourceRequest, "there is no account holder of this name");
-    let holder = found.ok_or_else(unknown)?;
+    let holder = found.filter(|holder| holder.closed_at.is_none()).ok_or_else(unknown)?;
     let person = LoggedIn { holder: holder.id, name: holder.name };
     decide(app, grant, Answer::Approve { person, choice, shown: None }).await?;
     read(app, id, path).await

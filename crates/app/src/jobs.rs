@@ -1,6 +1,6 @@
 //! Work that nobody waits for: noting or forgetting what has expired, in steps so small that nobody notices them.
 
-use crate::{App, Clock, Error};
+use crate::{App, Clock, Error, attempts};
 use bursar_store::expired::{BATCH_MAX, Kind};
 use bursar_store::{LockKey, Tx, setting};
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +27,7 @@ const ENDED_TOKENS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long quotes that were not used are kept.
 const QUOTES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long counts of failed log-ins are kept.
-const FAILURES_KEPT: SignedDuration = SignedDuration::from_mins(15);
+const FAILURES_KEPT: SignedDuration = attempts::COUNTED_FOR;
 
 /// The setting that holds until when (in seconds since 1970, by the system's clock) a node cleans that shares its
 /// database with others.

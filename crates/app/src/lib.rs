@@ -7,14 +7,17 @@
 pub mod accounts;
 pub mod acquaintance;
 pub mod activity;
+mod attempts;
 pub mod believed;
 pub mod callers;
 pub mod clock;
+pub mod closing;
 pub mod config;
 pub mod consent_api;
 pub mod error;
 pub mod grants;
 pub mod idempotent;
+pub mod identities;
 pub mod incoming;
 pub mod interactions;
 pub mod jobs;
@@ -25,6 +28,8 @@ pub mod mandates;
 pub mod net;
 pub mod outgoing;
 pub mod overview;
+pub mod passkeys;
+pub mod people;
 pub mod quotes;
 pub mod random;
 pub mod rate_limits;
@@ -40,13 +45,15 @@ pub use config::Config;
 pub use error::Error;
 pub use random::Random;
 
+/// Identifiers of what is stored.
+pub use bursar_core::Id;
 /// The kinds of refusals, which belong to the rules.
 pub use bursar_core::refusal as refusals;
 /// Failures of the database.
 pub use bursar_store::Error as StoreError;
 
 use believed::Believed;
-use bursar_core::{Id, Secret};
+use bursar_core::Secret;
 use bursar_store::{LockKey, Store};
 use jiff::Timestamp;
 
@@ -76,6 +83,8 @@ pub struct App {
     pub keys: keys::RemoteKeys,
     /// What the exchange-rate endpoint last told.
     pub rates: rates::RateCache,
+    /// What other identity providers last said about themselves.
+    pub identities: identities::Known,
     /// How much callers have asked lately.
     pub limiter: rate_limits::Limiter,
     /// Turns at hashing passwords, which takes much memory and time.
@@ -94,7 +103,7 @@ impl App {
         let net = net::Net::new(config.development)?;
         let passwords = tokio::sync::Semaphore::new(PASSWORDS_MAX);
         let (keys, limiter) = (keys::RemoteKeys::default(), rate_limits::Limiter::new(config.rate_limits, &clock));
-        let rates = rates::RateCache::default();
+        let (rates, identities) = (rates::RateCache::default(), identities::Known::default());
         let (callers, wallets, paths) = (Believed::default(), Believed::default(), Believed::default());
         let nonces = callers::ReadNonces::default();
         Ok(Self {
@@ -110,6 +119,7 @@ impl App {
             nonces,
             keys,
             rates,
+            identities,
             limiter,
             passwords,
         })

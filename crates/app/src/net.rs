@@ -157,6 +157,40 @@ impl Net {
         self.get(&self.configured, url, "*/*").await.map(|(_, body)| body)
     }
 
+    /// Posts a form to an URL that the operator has set up, with a name and password if there are any (RFC 6749 §2.3.1),
+    /// and takes whatever the answer is: its status and its body. The bounds are those of [`Net::get_configured`].
+    ///
+    /// # Errors
+    /// As [`FetchError`] says.
+    pub async fn post_form_configured(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        basic: Option<(&str, &str)>,
+    ) -> Result<(u16, Vec<u8>), FetchError> {
+        let url = parse(url)?;
+        check_scheme(&url)?;
+        let turn = self.turn(url.host_str().unwrap_or_default())?;
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let mut request = self
+            .configured
+            .post(url)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body);
+        if let Some((name, password)) = basic {
+            let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            request = request.basic_auth(encode(name), Some(encode(password)));
+        }
+        let asked = async {
+            let _turn = turn.acquire().await.map_err(|_| FetchError::Busy)?;
+            let mut response = request.send().await.map_err(|error| unreachable(&error))?;
+            let body = read_body(&mut response).await?;
+            Ok((response.status().as_u16(), body))
+        };
+        Clock::within(self.rules.timeout, asked).await.ok_or(FetchError::Unreachable)?
+    }
+
     async fn get(
         &self,
         client: &reqwest::Client,
@@ -218,6 +252,11 @@ async fn read(request: reqwest::RequestBuilder) -> Result<(HeaderMap, Vec<u8>), 
     if response.status() != 200 {
         return Err(FetchError::Status(response.status().as_u16()));
     }
+    let body = read_body(&mut response).await?;
+    Ok((std::mem::take(response.headers_mut()), body))
+}
+
+async fn read_body(response: &mut reqwest::Response) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
         if body.len() + chunk.len() > BODY_BYTES_MAX {
@@ -225,7 +264,7 @@ async fn read(request: reqwest::RequestBuilder) -> Result<(HeaderMap, Vec<u8>), 
         }
         body.extend_from_slice(&chunk);
     }
-    Ok((std::mem::take(response.headers_mut()), body))
+    Ok(body)
 }
 
 /// Whether an answer says to be JSON (RFC 6839 §3.1), or nothing about what it is.

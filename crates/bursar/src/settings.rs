@@ -1,5 +1,7 @@
 //! Settings: from the command line, and from a file.
 
+mod log_in;
+
 use anyhow::{Context, anyhow, bail};
 use bursar_app::Config;
 use bursar_app::config::ConsentPage;
@@ -12,6 +14,7 @@ use bursar_store::Location;
 use clap::Args;
 use ipnet::IpNet;
 use jiff::SignedDuration;
+use log_in::{LogInTable, SignUpTable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,6 +115,11 @@ pub struct File {
     /// Fees, by the code of the payer's asset.
     #[serde(default)]
     fees: BTreeMap<String, FeeRule>,
+    /// Whether strangers may open accounts.
+    sign_up: Option<SignUpTable>,
+    /// How people log in.
+    #[serde(default)]
+    log_in: LogInTable,
     /// A consent page of the provider's own.
     consent_page: Option<ConsentPageTable>,
 }
@@ -282,7 +290,7 @@ impl File {
         }
         config.fees = Arc::new(fees);
         config.consent_page = self.consent_page.map(|table| table.page(config.development)).transpose()?;
-        Ok(())
+        log_in::apply(self.sign_up, self.log_in, config)
     }
 }
 
@@ -291,10 +299,10 @@ mod tests {
     use super::*;
 
     /// A configuration with this settings file, or why it cannot be used.
-    fn configured(text: &str, sandbox: bool) -> Result<Config, String> {
+    pub(super) fn configured(text: &str, sandbox: bool) -> Result<Config, String> {
         let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         let mut config = Config::new("https://wallet.test", sandbox, false).unwrap();
-        file.apply(&mut config).map_err(|error| error.to_string())?;
+        file.apply(&mut config).map_err(|error| format!("{error:#}"))?;
         Ok(config)
     }
 

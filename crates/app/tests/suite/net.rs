@@ -325,6 +325,46 @@ async fn nothing_but_json_is_read() {
     }
 }
 
+#[tokio::test]
+async fn forms_are_posted_where_the_operator_says() {
+    let net = Net::with(rules(), Resolver::System).unwrap();
+    let listener = listen(PUBLIC, 0).await;
+    let url = format!("http://{}/token", listener.local_addr().unwrap());
+    let (tell, heard) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"code=a+b%26c%3D%C3%BC&x=") {
+            let mut part = [0; 1024];
+            let read = connection.read(&mut part).await.unwrap();
+            assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
+            seen.extend_from_slice(&part[..read]);
+        }
+        connection.write_all(b"HTTP/1.1 400 No\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+        tell.send(String::from_utf8(seen).unwrap().to_lowercase()).unwrap();
+    });
+    // Refusals are answers as well.
+    let form = [("code", "a b&c=ü"), ("x", "")];
+    let answer = net.post_form_configured(&url, &form, Some(("me", "s:3 %"))).await;
+    assert_eq!(answer, Ok((400, b"{}".to_vec())));
+    let heard = heard.await.unwrap();
+    assert!(heard.starts_with("post /token http/1.1\r\n"), "{heard}");
+    assert!(heard.contains("content-type: application/x-www-form-urlencoded\r\n"), "{heard}");
+    // Name and password are encoded before they are joined (RFC 6749 §2.3.1): me:s%3A3+%25.
+    assert!(heard.contains(&"authorization: Basic bWU6cyUzQTMrJTI1".to_lowercase()), "{heard}");
+
+    let moved = server("HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
+    assert_eq!(net.post_form_configured(&moved, &[], None).await, Ok((307, Vec::new())), "nobody is followed");
+    let mut endless = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    endless.resize(1 << 20, b'a');
+    let answer = net.post_form_configured(&server(endless).await, &[], None).await;
+    assert!(matches!(answer, Err(FetchError::Unreadable(_))), "{answer:?}");
+    for url in ["file:///etc/passwd", "x", ""] {
+        let answer = net.post_form_configured(url, &[], None).await;
+        assert!(matches!(answer, Err(FetchError::Forbidden(_))), "{url}");
+    }
+}
+
 /// A server that begins with `head` and then sends `drop` again and again, until the other side is gone; its URL, and
 /// how much was sent in the end.
 async fn dripping(head: &'static str, drop: Vec<u8>, pause: Duration) -> (String, oneshot::Receiver<usize>) {
