@@ -2,9 +2,19 @@
 
 use crate::{cad, text};
 use bursar_app::interactions::{self, Answer, Stage};
-use bursar_app::{Error, login};
+use bursar_app::login::{self, Entry, Place};
+use bursar_app::{App, Error};
 use bursar_testkit::{Engine, World};
 use serde_json::json;
+
+/// Logs in from an address, with a password that is enough.
+async fn log_in(app: &App, name: &str, password: &str, from: &str) -> Result<String, Error> {
+    let place = Place { neighbourhood: from.to_owned(), ..Place::default() };
+    match login::log_in(app, name, password, &place, "/wallet").await? {
+        Entry::In(token) => Ok(token),
+        Entry::Second(_) => panic!("a password is enough"),
+    }
+}
 
 #[tokio::test]
 async fn decisions_are_final_and_only_the_owners() {
@@ -33,7 +43,7 @@ async fn decisions_are_final_and_only_the_owners() {
 
     assert!(interactions::view(&provider.app, id, "guessed").await.is_err());
     let log_in = async |name: &str| {
-        let token = login::log_in(&provider.app, name, &format!("{name}-password"), "test").await.expect("a session");
+        let token = log_in(&provider.app, name, &format!("{name}-password"), "test").await.expect("a session");
         login::who(&provider.app, &token).await.expect("a look").expect("somebody")
     };
     let mallory = log_in("mallory").await;
@@ -52,15 +62,15 @@ async fn failed_log_ins_are_limited() {
     let provider = world.provider(Engine::Embedded).await;
     provider.account("user", "CAD", 2, 0).await;
     for _ in 0..5 {
-        assert!(login::log_in(&provider.app, "user", "wrong", "somewhere").await.is_err());
+        assert!(log_in(&provider.app, "user", "wrong", "somewhere").await.is_err());
     }
-    let Err(Error::Refused(refusal)) = login::log_in(&provider.app, "user", "user-password", "elsewhere").await else {
+    let Err(Error::Refused(refusal)) = log_in(&provider.app, "user", "user-password", "elsewhere").await else {
         panic!("the right password must wait, too");
     };
     assert!(refusal.description.contains("too many"), "{refusal}");
     world.advance("PT16M");
-    login::log_in(&provider.app, "user", "user-password", "elsewhere").await.expect("a session after waiting");
-    assert!(login::log_in(&provider.app, "nobody", "x", "elsewhere").await.is_err());
+    log_in(&provider.app, "user", "user-password", "elsewhere").await.expect("a session after waiting");
+    assert!(log_in(&provider.app, "nobody", "x", "elsewhere").await.is_err());
 }
 
 #[tokio::test]
@@ -68,11 +78,11 @@ async fn sessions_end() {
     let world = World::new();
     let provider = world.provider(Engine::Embedded).await;
     provider.account("user", "CAD", 2, 0).await;
-    let token = login::log_in(&provider.app, "user", "user-password", "x").await.expect("a session");
+    let token = log_in(&provider.app, "user", "user-password", "x").await.expect("a session");
     assert!(login::who(&provider.app, &token).await.expect("a look").is_some());
     login::log_out(&provider.app, &token).await.expect("gone");
     assert!(login::who(&provider.app, &token).await.expect("a look").is_none());
-    let token = login::log_in(&provider.app, "user", "user-password", "x").await.expect("a session");
+    let token = log_in(&provider.app, "user", "user-password", "x").await.expect("a session");
     world.advance("PT12H");
     assert!(login::who(&provider.app, &token).await.expect("a look").is_none());
     bursar_app::jobs::clean(&provider.app).await.expect("a round of cleaning");

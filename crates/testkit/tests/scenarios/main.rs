@@ -13,6 +13,7 @@ mod mandates;
 mod methods;
 mod money;
 mod payments;
+mod people;
 mod races;
 mod remote;
 mod sandbox;

@@ -39,6 +39,7 @@ const STYLES: &str = concat!(
     include_str!("../../assets/css/components.css"),
     include_str!("../../assets/css/forms.css"),
     include_str!("../../assets/css/consent.css"),
+    include_str!("../../assets/css/account.css"),
 );
 
 static STYLE: Asset = Asset::new("wallet", "css", "text/css; charset=utf-8", STYLES.as_bytes());
@@ -46,9 +47,11 @@ static SCRIPT: Asset =
     Asset::new("wallet", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/wallet.js"));
 static CONSENT: Asset =
     Asset::new("consent", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/consent.js"));
+static PASSKEY_SCRIPT: Asset =
+    Asset::new("passkey", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/passkey.js"));
 static MARK: Asset = Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../../assets/mark.svg"));
 /// Everything that is served below `/assets/`.
-static ASSETS: [&Asset; 4] = [&STYLE, &SCRIPT, &CONSENT, &MARK];
+static ASSETS: [&Asset; 5] = [&STYLE, &SCRIPT, &CONSENT, &PASSKEY_SCRIPT, &MARK];
 
 /// FNV-1a: tells versions of our own files apart, nothing more.
 const fn fingerprint(content: &[u8]) -> u64 {
@@ -67,12 +70,19 @@ pub(super) struct Urls {
     pub(super) style: String,
     pub(super) script: String,
     pub(super) consent: String,
+    pub(super) passkey_script: String,
     pub(super) mark: String,
 }
 
 impl Urls {
     pub(super) fn new() -> Self {
-        Self { style: STYLE.url(), script: SCRIPT.url(), consent: CONSENT.url(), mark: MARK.url() }
+        Self {
+            style: STYLE.url(),
+            script: SCRIPT.url(),
+            consent: CONSENT.url(),
+            passkey_script: PASSKEY_SCRIPT.url(),
+            mark: MARK.url(),
+        }
     }
 }
 
@@ -110,7 +120,7 @@ mod tests {
             assert_eq!(cached, status == StatusCode::OK, "{file}");
         }
         let urls = Urls::new();
-        for url in [&urls.style, &urls.script, &urls.consent, &urls.mark] {
+        for url in [&urls.style, &urls.script, &urls.consent, &urls.passkey_script, &urls.mark] {
             check(url.strip_prefix("/assets/").unwrap(), StatusCode::OK).await;
         }
         check("wallet.css", StatusCode::NOT_FOUND).await;

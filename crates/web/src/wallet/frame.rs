@@ -4,6 +4,7 @@ use super::assets::Urls;
 use super::view::View;
 use super::visitor::{self, Visitor};
 use bursar_app::App;
+use url::form_urlencoded;
 
 /// Where people go from every page of their wallet, in this order. Only what exists is here.
 ///
@@ -57,7 +58,42 @@ pub(super) static APP_LOWERED: Flash =
     Flash { code: "app-lowered", text: "Lowered: the new limit counts from now on." };
 pub(super) static APP_REVOKED: Flash =
     Flash { code: "app-revoked", text: "Ended: this app can do nothing here any more." };
-static FLASHES: [&Flash; 5] = [&DISPLAY_SAVED, &APP_PAUSED, &APP_RESUMED, &APP_LOWERED, &APP_REVOKED];
+pub(super) static PROFILE_SAVED: Flash = Flash { code: "profile-saved", text: "Your name was saved." };
+pub(super) static PASSWORD_CHANGED: Flash =
+    Flash { code: "password-changed", text: "Your password was changed, and you were logged out everywhere else." };
+pub(super) static PASSWORD_REMOVED: Flash =
+    Flash { code: "password-removed", text: "Your password was removed, and you were logged out everywhere else." };
+pub(super) static PASSKEY_ADDED: Flash =
+    Flash { code: "passkey-added", text: "The passkey was added. You can log in with it from now on." };
+pub(super) static PASSKEY_RENAMED: Flash = Flash { code: "passkey-renamed", text: "The passkey has a new name." };
+pub(super) static PASSKEY_REMOVED: Flash = Flash { code: "passkey-removed", text: "The passkey was removed." };
+pub(super) static CODES_FIRST: Flash =
+    Flash { code: "codes-first", text: "Make recovery codes first, so that a lost passkey does not lock you out." };
+pub(super) static SECOND_ON: Flash =
+    Flash { code: "second-on", text: "From now on your password is not enough: you are asked for a passkey as well." };
+pub(super) static SECOND_OFF: Flash = Flash { code: "second-off", text: "From now on your password alone is enough." };
+pub(super) static SESSION_ENDED: Flash = Flash { code: "session-ended", text: "That browser was logged out." };
+pub(super) static SESSIONS_ENDED: Flash = Flash { code: "sessions-ended", text: "All other browsers were logged out." };
+pub(super) static UNLINKED: Flash = Flash { code: "unlinked", text: "The log-in was unlinked." };
+static FLASHES: &[&Flash] = &[
+    &DISPLAY_SAVED,
+    &APP_PAUSED,
+    &APP_RESUMED,
+    &APP_LOWERED,
+    &APP_REVOKED,
+    &PROFILE_SAVED,
+    &PASSWORD_CHANGED,
+    &PASSWORD_REMOVED,
+    &PASSKEY_ADDED,
+    &PASSKEY_RENAMED,
+    &PASSKEY_REMOVED,
+    &CODES_FIRST,
+    &SECOND_ON,
+    &SECOND_OFF,
+    &SESSION_ENDED,
+    &SESSIONS_ENDED,
+    &UNLINKED,
+];
 
 impl Flash {
     /// The word that stands for it in a cookie.
@@ -67,7 +103,7 @@ impl Flash {
 
     /// The one with this code.
     pub(super) fn of_code(code: &str) -> Option<&'static Self> {
-        FLASHES.into_iter().find(|flash| flash.code == code)
+        FLASHES.iter().copied().find(|flash| flash.code == code)
     }
 }
 
@@ -97,7 +133,7 @@ impl Frame {
     /// The frame of a page at `here`.
     pub(super) fn new(app: &App, visitor: &Visitor, here: &str) -> Self {
         Self {
-            person: visitor.person.as_ref().map(|person| person.name.clone()),
+            person: visitor.seat.as_ref().map(|seat| seat.display_name.as_ref().unwrap_or(&seat.person.name).clone()),
             token: visitor.form_token(app),
             here: here.to_owned(),
             menu: menu(here),
@@ -127,6 +163,11 @@ impl Frame {
     /// Whether the menu leads to this part of the wallet, so that pages can.
     pub(super) fn has(&self, path: &str) -> bool {
         self.menu.iter().any(|link| link.path == path)
+    }
+
+    /// Where the page is, as part of a query.
+    pub(super) fn here_in_query(&self) -> String {
+        form_urlencoded::byte_serialize(self.here.as_bytes()).collect()
     }
 
     /// The time zone of the page, if it is the reader's.
@@ -159,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_was_done_is_known_by_its_code() {
-        for flash in FLASHES {
+        for flash in FLASHES.iter().copied() {
             assert_eq!(Flash::of_code(flash.code()), Some(flash));
             assert!(flash.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "it is the value of a cookie");
             assert!(flash.text.ends_with('.'));

@@ -11,7 +11,8 @@ use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
-use bursar_app::login::LoggedIn;
+use bursar_app::login::{Here, LoggedIn};
+use bursar_app::refusals::Code;
 use bursar_app::{App, Error};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(super) fn own_path(to: &str) -> Option<&str> {
 pub(super) struct Member {
     pub(super) visitor: Visitor,
     pub(super) person: LoggedIn,
+    /// Their session and what they have chosen.
+    pub(super) seat: Here,
     /// Path and query of the page.
     pub(super) here: String,
 }
@@ -47,11 +50,17 @@ impl FromRequestParts<Arc<App>> for Member {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let here = parts.uri.path_and_query().map_or(HOME, |path| path.as_str()).to_owned();
         let visitor = Visitor::from_request_parts(parts, app).await?;
-        match visitor.person.clone() {
-            Some(person) => Ok(Self { visitor, person, here }),
+        match visitor.seat.clone() {
+            Some(seat) => Ok(Self { visitor, person: seat.person.clone(), seat, here }),
             None => Err(page::see_other(&log_in_path(&parts.method, &here))),
         }
     }
+}
+
+/// Where to prove once more who one is, on the way to a page of the wallet.
+pub(super) fn confirm_path(to: &str) -> String {
+    let to = own_path(to).unwrap_or(HOME);
+    format!("/wallet/account/confirm?to={}", form_urlencoded::byte_serialize(to.as_bytes()).collect::<String>())
 }
 
 /// Where to log in for a page. What was sent with a form is lost then, so people begin anew at its wallet's home.
@@ -77,6 +86,21 @@ impl Member {
     /// The page for what could not be done.
     pub(super) fn failed(&self, app: &App, error: &Error) -> Response {
         page::failed_in_wallet(app, self, error)
+    }
+
+    /// What follows an act that was refused: people whose last proof is too old give a new one, and come back to the
+    /// page of the form.
+    pub(super) fn refused(&self, app: &App, error: &Error, form_page: &str) -> Response {
+        match error {
+            Error::Refused(refusal) if refusal.code == Code::LogInAgain => page::see_other(&confirm_path(form_page)),
+            error => self.failed(app, error),
+        }
+    }
+
+    /// Where to prove once more who one is, unless that was lately; then back to this page.
+    pub(super) fn must_confirm(&self, app: &App) -> Option<Response> {
+        let is_fresh = self.seat.is_fresh(app.clock.now());
+        (!is_fresh).then(|| page::see_other(&confirm_path(&self.here)))
     }
 
     /// Goes on to another page of the wallet, where `flash` tells what was done.

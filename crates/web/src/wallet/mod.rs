@@ -7,6 +7,7 @@
 mod account;
 mod address;
 mod apps;
+mod agent;
 mod assets;
 mod confirm;
 mod consent;
@@ -15,6 +16,7 @@ mod frame;
 mod gallery;
 mod home;
 mod less;
+mod identity;
 mod login;
 mod mandate;
 mod member;
@@ -22,6 +24,9 @@ mod names;
 mod page;
 mod pager;
 mod payments;
+mod passkey;
+mod second;
+mod signup;
 mod view;
 mod visitor;
 mod wording;
@@ -46,6 +51,13 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(crate::wallet_address::root))
         .route("/login", get(login::form).post(login::log_in))
+        .route("/login/passkey", post(login::log_in_by_passkey))
+        .route("/login/second/code", post(second::by_code))
+        .route("/login/second/passkey", post(second::by_passkey))
+        .route("/login/recover", get(second::recover_form).post(second::recover))
+        .route("/login/with/{provider}", post(identity::leave))
+        .route("/login/with/{provider}/back", get(identity::back))
+        .route("/signup", get(signup::form).post(signup::sign_up))
         .route("/logout", get(login::ask_log_out).post(login::log_out))
         .route("/wallet", get(home::show))
         .route("/wallet/payments", get(payments::list))
@@ -58,10 +70,34 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/wallet/apps/{id}/{act}", get(apps::ask).post(apps::act))
         .route("/wallet/account", get(account::show))
         .route("/wallet/account/display", post(account::set_display))
+        .merge(account_routes())
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))
         .route("/auth/interact/{id}/{path}/finish/{ticket}", get(consent::finish))
         .route("/assets/{file}", get(assets::get))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+}
+
+/// The routes of what people do about themselves and how they log in.
+fn account_routes() -> Router<Arc<App>> {
+    use account::{close, confirm, passkeys, password, sessions};
+    Router::new()
+        .route("/wallet/account/profile", post(account::set_profile))
+        .route("/wallet/account/confirm", get(confirm::show).post(confirm::by_password))
+        .route("/wallet/account/confirm/passkey", post(confirm::by_passkey))
+        .route("/wallet/account/password", get(password::show).post(password::change))
+        .route("/wallet/account/password/remove", get(password::ask_remove).post(password::remove))
+        .route("/wallet/account/passkeys", get(passkeys::show).post(passkeys::add))
+        .route("/wallet/account/passkeys/new", get(passkeys::new))
+        .route("/wallet/account/passkeys/{id}/rename", post(passkeys::rename))
+        .route("/wallet/account/passkeys/{id}/remove", get(passkeys::ask_remove).post(passkeys::remove))
+        .route("/wallet/account/second", post(passkeys::set_second))
+        .route("/wallet/account/codes", get(passkeys::codes).post(passkeys::new_codes))
+        .route("/wallet/account/sessions", get(sessions::show))
+        .route("/wallet/account/sessions/end", post(sessions::end))
+        .route("/wallet/account/sessions/end-all", post(sessions::end_all))
+        .route("/wallet/account/identities", get(sessions::identities))
+        .route("/wallet/account/identities/{id}/unlink", get(sessions::ask_unlink).post(sessions::unlink))
+        .route("/wallet/account/close", get(close::show).post(close::close))
 }
 
 #[cfg(test)]

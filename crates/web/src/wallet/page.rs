@@ -173,7 +173,7 @@ pub(super) fn unreadable(app: &App) -> Response {
 }
 
 /// A description as a sentence.
-fn sentence(description: &str) -> String {
+pub(super) fn sentence(description: &str) -> String {
     let mut letters = description.chars();
     let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())

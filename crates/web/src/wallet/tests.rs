@@ -2,8 +2,10 @@
 
 mod apps;
 mod consent;
+mod account;
 mod frame;
 mod payments;
+mod log_in;
 
 use super::routes;
 use axum::Router;
@@ -36,9 +38,15 @@ struct Provider {
 
 impl Provider {
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with settings of its own.
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let now = "2025-05-21T09:30:00Z".parse().unwrap();
-        let config = Config::new("https://bank.test", true, false).unwrap();
+        let mut config = Config::new("https://bank.test", true, false).unwrap();
+        change(&mut config);
         let store = Store::open(&Location::in_folder(data.path()), now).unwrap();
         let app = App::new(config, store, Clock::manual(now), Random::seeded(1), Secret::new([7; 32])).unwrap();
         for name in ["alice", "bob"] {

@@ -41,6 +41,14 @@ impl Choice {
     }
 }
 
+impl Choice {
+    /// This choice, but for what is chosen elsewhere.
+    pub(super) fn unless(self, numbers: Option<&str>, zone: Option<&str>) -> Self {
+        let other = Self::known(numbers.unwrap_or_default(), zone.unwrap_or_default());
+        Self { numbers: other.numbers.or(self.numbers), zone: other.zone.or(self.zone) }
+    }
+}
+
 /// How numbers and times are written for one reader.
 #[derive(Clone)]
 pub(super) struct View {

@@ -5,6 +5,7 @@
 //! decided is in URLs, never in cookies, so several requests can be open side by side. Three more cookies hold nothing
 //! secret: how this reader wants numbers and times, the browser's time zone, and what was just done.
 
+use super::agent;
 use super::frame::Flash;
 use super::page;
 use super::view::{Choice, View};
@@ -13,9 +14,8 @@ use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use axum::response::Response;
 use bursar_app::config::Config;
-use bursar_app::login::{self, LoggedIn};
+use bursar_app::login::{self, Here, LoggedIn, Place};
 use bursar_app::{App, Error};
-use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Longest cookie value that is looked at. Ours have 43 characters at most.
@@ -39,6 +39,10 @@ pub(crate) struct Visitor {
     pub(super) is_browser: bool,
     /// Who is logged in.
     pub(super) person: Option<LoggedIn>,
+    /// The same with their session and what they have chosen.
+    pub(super) seat: Option<Here>,
+    /// Where they sit.
+    pub(super) place: Place,
     /// How numbers and times are written for them.
     pub(super) view: View,
     /// What was just done, to be told on the next page.
@@ -49,37 +53,53 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        Self::new(app, &parts.headers).await.map_err(|error| page::failed(app, &error))
+        let address = parts.extensions.get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
+        Self::new(app, &parts.headers, address).await.map_err(|error| page::failed(app, &error))
     }
 }
 
 impl Visitor {
-    /// Whoever sends these headers.
+    /// Whoever sends these headers from this address.
     ///
     /// # Errors
     /// When the database fails.
-    async fn new(app: &App, headers: &HeaderMap) -> Result<Self, Error> {
+    async fn new(app: &App, headers: &HeaderMap, address: ClientAddress) -> Result<Self, Error> {
         let session = cookie(headers, &name(&app.config, SESSION));
-        let person = match &session {
-            Some(token) => login::who(app, token).await?,
+        let seat = match &session {
+            Some(token) => login::here(app, token).await?,
             None => None,
         };
-        let browser = cookie(headers, &name(&app.config, BROWSER));
+        let known = cookie(headers, &name(&app.config, BROWSER));
+        let is_new = known.is_none();
+        let browser = known.unwrap_or_else(|| login::new_browser(app));
         let plain = |what| plain_cookie(headers, &name(&app.config, what));
         let chosen = plain(CHOICE).and_then(|choice| {
             let (numbers, zone) = choice.split_once('~')?;
             Some(Choice::known(numbers, zone))
         });
+        // What the account remembers goes with people from browser to browser.
+        let chosen = match &seat {
+            Some(seat) => chosen.unwrap_or_default().unless(seat.locale.as_deref(), seat.time_zone.as_deref()),
+            None => chosen.unwrap_or_default(),
+        };
         let zone = plain(ZONE);
+        let place = Place {
+            neighbourhood: address.neighbourhood(),
+            address: address.0.map(|address| address.to_string()),
+            agent: agent::summary(headers),
+            browser: browser_binding(&browser),
+        };
         Ok(Self {
-            view: View::new(chosen.unwrap_or_default(), Some(headers), zone.as_deref(), app.clock.now()),
+            view: View::new(chosen, Some(headers), zone.as_deref(), app.clock.now()),
             flash: plain(FLASH).as_deref().and_then(Flash::of_code),
-            is_new: browser.is_none(),
-            browser: browser.unwrap_or_else(|| login::new_browser(app)),
-            session: session.filter(|_| person.is_some()),
+            is_new,
+            browser,
+            session: session.filter(|_| seat.is_some()),
             is_from_our_page: headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"),
             is_browser: headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate"),
-            person,
+            person: seat.as_ref().map(|seat| seat.person.clone()),
+            seat,
+            place,
         })
     }
 
@@ -110,7 +130,12 @@ impl Visitor {
     }
 
     fn browser_binding(&self) -> String {
-        format!("browser {}", self.browser)
+        browser_binding(&self.browser)
+    }
+
+    /// The token of the session, if one is in force.
+    pub(super) fn session_token(&self) -> Option<&str> {
+        self.session.as_deref()
     }
 
     /// The cookie that the browser has yet to be given.
@@ -128,6 +153,11 @@ impl Visitor {
             None => Ok(()),
         }
     }
+}
+
+/// What is bound to a browser, logged in or not.
+fn browser_binding(browser: &str) -> String {
+    format!("browser {browser}")
 }
 
 const SESSION: &str = "session";
@@ -226,18 +256,6 @@ fn first_cookie(headers: &HeaderMap, name: &str, length_max: usize, allowed: fn(
         .map(|(_, value)| value)
         .find(ours)
         .map(str::to_owned)
-}
-
-/// Where a request comes from, as far as log-in attempts are counted; empty if that cannot be told.
-pub(super) struct Peer(pub(super) String);
-
-impl<S: Sync> FromRequestParts<S> for Peer {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<ClientAddress>();
-        Ok(Self(address.map(|address| address.neighbourhood()).unwrap_or_default()))
-    }
 }
 
 #[cfg(test)]
