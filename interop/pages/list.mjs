@@ -29,6 +29,17 @@ export const PAGES = [
       assert.equal(new URL(page.url()).pathname, '/wallet');
     },
   },
+  {
+    name: 'signup',
+    path: '/signup',
+    form: async (page) => {
+      await page.fill('#name', 'a-newcomer');
+      await page.fill('#password', 'correct horse battery');
+      await page.click('main button');
+      assert.equal(new URL(page.url()).pathname, '/wallet');
+    },
+  },
+  { name: 'recover', path: '/login/recover' },
   { name: 'address', path: (world) => world.wallets.alice },
   { name: 'nowhere', path: '/wallet/nothing/here', status: 404 },
   { name: 'consent', path: (world) => world.consent(), as: 'alice', dark: true },
@@ -143,6 +154,28 @@ export const PAGES = [
       assert.match(await page.locator('main').innerText(), /IST/);
     },
   },
+  { name: 'account-confirm', path: '/wallet/account/confirm?to=/wallet/account/close', as: 'alice' },
+  { name: 'account-password', path: '/wallet/account/password', as: 'alice' },
+  { name: 'account-passkeys', path: '/wallet/account/passkeys', as: 'alice' },
+  { name: 'account-passkey-new', path: '/wallet/account/passkeys/new', as: 'alice' },
+  {
+    name: 'account-codes',
+    path: '/wallet/account/codes',
+    as: 'carol',
+    form: async (page) => {
+      await page.click('main form button');
+      assert.equal(await page.locator('.codes code').count(), 10);
+    },
+  },
+  {
+    name: 'account-sessions',
+    path: '/wallet/account/sessions',
+    as: 'dave',
+    form: async (page) => assert.match(await page.locator('main').innerText(), /This browser/),
+  },
+  { name: 'account-identities', path: '/wallet/account/identities', as: 'alice' },
+  { name: 'account-close', path: '/wallet/account/close', as: 'alice' },
+  { name: 'account-close-empty', path: '/wallet/account/close', as: 'nina', dark: true },
   { name: 'logout', path: '/logout', as: 'alice' },
   { name: 'gallery', path: '/sandbox/gallery', dark: true },
 ];

@@ -2,20 +2,11 @@
 // browser (its content security policy among them), and forms that work without JavaScript.
 
 import assert from 'node:assert/strict';
-import axe from 'axe-core';
+import { faults } from '../support/axe.mjs';
 import { scenario } from '../support/provider.mjs';
 import { PAGES } from './list.mjs';
 import { visit, WIDTHS } from './visit.mjs';
-import { World } from './world.mjs';
-
-/** What axe-core finds wrong, in lines that say where. */
-async function faults(page) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() =>
-    globalThis.axe.run(globalThis.document, { resultTypes: ['violations'] }),
-  );
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`));
-}
+import { SETTINGS, World } from './world.mjs';
 
 /** How many pixels of the page lie beyond its right edge. */
 const beyond = (page) => page.evaluate(() => globalThis.document.documentElement.scrollWidth - globalThis.innerWidth);
@@ -23,12 +14,16 @@ const beyond = (page) => page.evaluate(() => globalThis.document.documentElement
 /** A page that is meant to be missing is reported as such by the browser. */
 const expectedComplaints = (row) => (row.status >= 400 ? [/Failed to load resource/] : []);
 
+/** All of them, or those that are named: PAGES=login,home. */
+const chosen = process.env.PAGES?.split(',');
+const isChosen = ({ name }) => !chosen || chosen.includes(name);
+
 /** There will be many pages, and machines that are slow. */
 const PATIENCE_MS = 900_000;
 
 const everyPage = async (provider, line) => {
   const world = await World.furnish(provider);
-  for (const row of PAGES) {
+  for (const row of PAGES.filter(isChosen)) {
     const kinds = WIDTHS.map((width) => ({ width })).concat(row.dark ? [{ width: 1280, dark: true }] : []);
     for (const kind of kinds) {
       await line(`${row.name} at ${kind.width}${kind.dark ? ', dark' : ''}`, async () => {
@@ -51,4 +46,4 @@ const everyPage = async (provider, line) => {
   }
 };
 
-scenario('pages', everyPage, { patience: PATIENCE_MS });
+scenario('pages', everyPage, { patience: PATIENCE_MS, settings: SETTINGS });

@@ -7,7 +7,7 @@ import { scenario } from '../support/provider.mjs';
 import { PAGES } from './list.mjs';
 import { small } from './png.mjs';
 import { visit, WIDTHS } from './visit.mjs';
-import { World } from './world.mjs';
+import { SETTINGS, World } from './world.mjs';
 
 const FOLDER = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
 /** Port of the provider, which is part of the addresses on the pages. */
@@ -37,5 +37,5 @@ scenario(
       }
     }
   },
-  { port: PORT, patience: 600_000 },
+  { port: PORT, patience: 600_000, settings: SETTINGS },
 );

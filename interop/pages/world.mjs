@@ -12,6 +12,17 @@ export const HOSTILE = {
   word: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft',
 };
 
+/** Settings with which every page is there. Nobody asks this identity provider. */
+export const SETTINGS = `
+[sign_up]
+assets = ["CAD/2", "EUR/2"]
+[[log_in.providers]]
+id = "corp"
+name = "Corp"
+issuer = "https://id.corp.example"
+client_id = "bank"
+`;
+
 /** What an interval looks like of which some windows are over when the stories end. */
 const WEEKLY = 'R52/2060-05-01T00:00:00Z/P1W';
 

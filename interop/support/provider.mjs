@@ -39,11 +39,12 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
  * @param {string} name
  * @param {(provider: Provider, row: (name: string, body: () => Promise<void>) => Promise<void>) => Promise<void>} body
  *   `row` is one line of a table: a test of its own, after whose failure the others still run
- * @param {{ port?: number, patience?: number }} [options] the port to try first; how long it may take, in milliseconds
+ * @param {{ port?: number, patience?: number, settings?: string | (() => string) }} [options] the port to try first; how
+ *   long it may take, in milliseconds; more settings, in TOML
  */
-export function scenario(name, body, { port, patience = SCENARIO_MS_MAX } = {}) {
+export function scenario(name, body, { port, patience = SCENARIO_MS_MAX, settings = '' } = {}) {
   test(name, { timeout: patience }, async (t) => {
-    const provider = await Provider.start(port);
+    const provider = await Provider.start(port, typeof settings === 'function' ? settings() : settings);
     let failures = 0;
     const counted = async (run) => {
       try {
@@ -72,23 +73,25 @@ export class Provider {
   #ended;
   #beside = [];
 
-  constructor(folder, port) {
+  constructor(folder, port, settings) {
     /** A temporary folder, gone after the scenario. */
     this.folder = folder;
     /** Port on the loopback interface. */
     this.port = port;
     /** Public URL, without a slash at the end. */
     this.url = `http://localhost:${port}`;
+    /** Its settings beyond those that all have. */
+    this.settings = settings;
     /** What it has printed. */
     this.log = '';
   }
 
   /** Starts one, on this port if it is free, and waits until it answers. */
-  static async start(wanted) {
+  static async start(wanted, more = '') {
     program();
     const folder = await mkdtemp(join(tmpdir(), 'bursar-interop-'));
     for (let tried = 1; ; tried += 1) {
-      const provider = new Provider(folder, wanted && tried === 1 ? wanted : await freePort());
+      const provider = new Provider(folder, wanted && tried === 1 ? wanted : await freePort(), more);
       if (await provider.#launch()) {
         await provider.set(BEGINNING);
         return provider;
@@ -103,7 +106,7 @@ export class Provider {
   async #launch() {
     await mkdir(this.folder, { recursive: true });
     const settings = join(this.folder, 'settings.toml');
-    await writeFile(settings, SETTINGS);
+    await writeFile(settings, SETTINGS + this.settings);
     const words = ['serve', '--sandbox', '--listen', `127.0.0.1:${this.port}`, '--public-url', this.url];
     const child = spawn(program(), [...words, '--data', this.#data, '--config', settings], {
       env: environment(),
@@ -262,7 +265,7 @@ function environment() {
 }
 
 /** Has a server listen on a port that nobody uses; that port. */
-async function listening(server) {
+export async function listening(server) {
   await new Promise((resolve, reject) => {
     server.once('error', reject).listen(0, '127.0.0.1', resolve);
   });

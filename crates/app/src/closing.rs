@@ -15,6 +15,9 @@ use bursar_types::Amount;
 /// Most grants that one step ends, so that it never holds others up.
 const GRANTS_PER_STEP: u64 = 50;
 
+/// All there can be: nothing may be overlooked.
+const ADDRESSES_MAX: u64 = i64::MAX as u64;
+
 /// What would be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
@@ -32,7 +35,7 @@ pub async fn view(app: &App, here: &Here) -> Result<Closing, Error> {
     let holder = here.person.holder;
     app.store
         .read(move |tx| {
-            let addresses = wallet_address::all_of(tx, &holder)?;
+            let addresses = wallet_address::all_of_holder(tx, &holder, ADDRESSES_MAX)?;
             let left = left(tx, &addresses)?;
             let active = addresses.into_iter().filter(|address| address.deactivated_at.is_none());
             Ok::<_, Error>(Closing { addresses: active.map(|address| address.url).collect(), left })
@@ -76,7 +79,10 @@ pub async fn close(app: &App, here: &Here) -> Result<(), Error> {
     require_empty(&view(app, here).await?.left)?;
     let (now, holder) = (app.clock.now(), here.person.holder);
     while end_grants(app, holder).await? > 0 {}
-    let owned = app.store.read(move |tx| wallet_address::all_of(tx, &holder).map_err(Error::from)).await?;
+    let owned = app
+        .store
+        .read(move |tx| wallet_address::all_of_holder(tx, &holder, ADDRESSES_MAX).map_err(Error::from))
+        .await?;
     let locks = owned.iter().map(|address| LockKey::of(&address.account)).chain([LockKey::of(&holder)]).collect();
     app.store
         .write(locks, move |tx| {
@@ -84,7 +90,7 @@ pub async fn close(app: &App, here: &Here) -> Result<(), Error> {
             if open.is_none() {
                 return Ok(());
             }
-            let addresses = wallet_address::all_of(tx, &holder)?;
+            let addresses = wallet_address::all_of_holder(tx, &holder, ADDRESSES_MAX)?;
             require_empty(&left(tx, &addresses)?)?;
             if !grant::live_of(tx, &holder, 1)?.is_empty() {
                 return Err(Error::refused(Code::Conflict, "a mandate was given just now: please try again"));

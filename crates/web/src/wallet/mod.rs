@@ -6,8 +6,8 @@
 
 mod account;
 mod address;
-mod apps;
 mod agent;
+mod apps;
 mod assets;
 mod confirm;
 mod consent;
@@ -15,16 +15,16 @@ mod figures;
 mod frame;
 mod gallery;
 mod home;
-mod less;
 mod identity;
+mod less;
 mod login;
 mod mandate;
 mod member;
 mod names;
 mod page;
 mod pager;
-mod payments;
 mod passkey;
+mod payments;
 mod second;
 mod signup;
 mod view;

@@ -1,11 +1,11 @@
 //! The pages as browsers meet them, without a network: requests go straight to the routes.
 
+mod account;
 mod apps;
 mod consent;
-mod account;
 mod frame;
-mod payments;
 mod log_in;
+mod payments;
 
 use super::routes;
 use axum::Router;

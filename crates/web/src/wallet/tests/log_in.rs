@@ -77,11 +77,6 @@ impl Answer {
         let (_, rest) = self.body.split_once(&format!(" {name}=\"")).unwrap_or_else(|| panic!("{name}: {}", self.body));
         rest.split_once('"').unwrap().0.to_owned()
     }
-
-    /// The value of a hidden field.
-    pub(super) fn field(&self, name: &str) -> String {
-        self.attribute(&format!("name=\"{name}\" value"))
-    }
 }
 
 impl Browser<'_> {
@@ -166,7 +161,7 @@ async fn a_password_alone_leads_nowhere_when_it_is_not_enough() {
     for path in ["/wallet", "/wallet/account", "/wallet/account/password"] {
         assert!(browser.get(path).await.location().starts_with("/login"), "{path}");
     }
-    let ticket = page.field("ticket");
+    let ticket = page.field("ticket").unwrap();
     // Not without the ticket, not with another one, not in another browser.
     for odd in ["", "x", &ticket[1..], &format!("{ticket}A")] {
         let answer = browser.submit(&page, "/login/second/code", &[("ticket", odd), ("code", &codes[0])]).await;
@@ -187,12 +182,12 @@ async fn a_password_alone_leads_nowhere_when_it_is_not_enough() {
     let page = browser.get("/login?to=/wallet/account").await;
     let form = [("name", "alice"), ("password", "alice"), ("to", "/wallet/account")];
     let page = browser.submit(&page, "/login", &form).await;
-    let form = [("ticket", page.field("ticket")), ("code", codes[0].to_uppercase().replace('-', " "))];
+    let form = [("ticket", page.field("ticket").unwrap()), ("code", codes[0].to_uppercase().replace('-', " "))];
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(browser.submit(&page, "/login/second/code", &form).await.location(), "/wallet/account");
     assert!(browser.is_in().await);
     let page = other.log_in_at("/login", "alice", "alice").await;
-    let ticket = page.field("ticket");
+    let ticket = page.field("ticket").unwrap();
     let again = other.submit(&page, "/login/second/code", &[("ticket", &ticket), ("code", &codes[0])]).await;
     assert_eq!((again.status, other.session()), (StatusCode::FORBIDDEN, None));
     assert!(again.body.contains("You have 9 left"));
@@ -222,7 +217,7 @@ async fn guesses_count_together() {
         assert_eq!(browser.log_in_at("/login", "alice", "wrong").await.status, StatusCode::FORBIDDEN);
     }
     let page = browser.log_in_at("/login", "alice", "alice").await;
-    let ticket = page.field("ticket");
+    let ticket = page.field("ticket").unwrap();
     for _ in 0..3 {
         let form = [("ticket", ticket.as_str()), ("code", "0000-0000-0000-0000")];
         assert_eq!(browser.submit(&page, "/login/second/code", &form).await.status, StatusCode::FORBIDDEN);
@@ -235,7 +230,7 @@ async fn guesses_count_together() {
     assert_eq!(browser.log_in_at("/login", "alice", "alice").await.status, StatusCode::TOO_MANY_REQUESTS);
     pass(&provider, 15);
     let page = browser.log_in_at("/login", "alice", "alice").await;
-    let form = [("ticket", page.field("ticket")), ("code", codes[0].clone())];
+    let form = [("ticket", page.field("ticket").unwrap()), ("code", codes[0].clone())];
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(browser.submit(&page, "/login/second/code", &form).await.location(), "/wallet");
 }
