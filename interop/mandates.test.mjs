@@ -245,6 +245,7 @@ scenario('a mandate is paused, lowered and ended', async (provider) => {
   succeeded(201, await pay(token, 400));
 
   // Each payment has its own page.
+  await page.reload();
   await page.locator('section[aria-labelledby="payments"] tbody a').first().click();
   assert.match(await text(page), /4\.00 CAD/);
   await page.goBack();
