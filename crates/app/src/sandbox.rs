@@ -65,6 +65,13 @@ pub enum Decision {
     Deny,
 }
 
+impl Decision {
+    /// The owner of the wallet agrees to everything that was asked.
+    pub fn approve() -> Self {
+        Self::Approve(Choice::as_asked())
+    }
+}
+
 /// Decides an interaction by the URL that the client was given for it; where the browser would be sent.
 ///
 /// # Errors

@@ -132,7 +132,7 @@ async fn from_the_key_to_the_end_of_the_grant() {
     assert_eq!(scene.run(&format!("wallet get {url}/nobody")).await, 1);
 
     let callback = "--callback http://127.0.0.1:0/back";
-    scene.ask(&format!("--debit 10.00 {callback}"), Decision::Approve).await.unwrap();
+    scene.ask(&format!("--debit 10.00 {callback}"), Decision::approve()).await.unwrap();
     let pay = |amount: &str| format!("pay --to {url}/bob --amount {amount} --note lunch --state {state}");
     assert_eq!(scene.run(&pay("4")).await, 0);
     assert_eq!(scene.run(&format!("grant rotate alice --state {state}")).await, 0);
@@ -144,8 +144,8 @@ async fn from_the_key_to_the_end_of_the_grant() {
         assert_eq!(scene.run(&format!("grant {command} --state {state}")).await, 0, "{command}");
     }
 
-    assert!(scene.ask(&format!("--debit 1 {callback}"), Decision::Approve).await.is_err(), "the name is taken");
-    scene.ask(&format!("--debit 1 --name second {callback}"), Decision::Approve).await.unwrap();
+    assert!(scene.ask(&format!("--debit 1 {callback}"), Decision::approve()).await.is_err(), "the name is taken");
+    scene.ask(&format!("--debit 1 --name second {callback}"), Decision::approve()).await.unwrap();
     assert_eq!(scene.run(&pay("0.01")).await, 2, "which of the two grants?");
     for name in ["alice", "second"] {
         assert_eq!(scene.run(&format!("grant revoke {name} --state {state}")).await, 0);
@@ -166,7 +166,7 @@ async fn the_account_holder_may_refuse() {
 async fn a_key_that_is_not_published_is_named() {
     let scene = Scene::new().await;
     accounts::revoke_key(&scene.app, "shop", "k").await.unwrap();
-    let failure = scene.ask("--debit 10.00 --callback http://127.0.0.1:0/", Decision::Approve).await.unwrap_err();
+    let failure = scene.ask("--debit 10.00 --callback http://127.0.0.1:0/", Decision::approve()).await.unwrap_err();
     assert!(format!("{failure:?}").contains("does not publish a key named k, but no key at all"), "{failure:?}");
 }
 

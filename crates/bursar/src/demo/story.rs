@@ -2,7 +2,6 @@
 
 use super::scene::{RECIPIENTS, Scene};
 use anyhow::{Context, bail};
-use bursar_app::interactions::Choice;
 use bursar_app::sandbox::{self, Decision, Move};
 use bursar_client::types::{Action, Amount, Interval, WalletAddress};
 use bursar_client::{
@@ -135,7 +134,7 @@ impl Story<'_> {
 
     async fn decide(&self, pending: &PendingGrant) -> anyhow::Result<String> {
         self.say(format!("(--yes: agreeing for her to {})", shorten(pending.redirect())));
-        let done = sandbox::decide(&self.scene.app, pending.redirect(), Decision::Approve(Choice::as_asked())).await?;
+        let done = sandbox::decide(&self.scene.app, pending.redirect(), Decision::approve()).await?;
         done.redirect.context("the provider sends the browser nowhere")
     }
 
