@@ -14,6 +14,12 @@ const MENU: &[(&str, &str, &str, &str)] = &[
     ("/wallet/payments", "Payments", "Payments", "M7 20V5M3.5 8.5 7 5l3.5 3.5M17 4v15m-3.5-3.5L17 19l3.5-3.5"),
     ("/wallet/apps", "Apps", "Apps", "M4.5 4.5h6v6h-6zM13.5 4.5h6v6h-6zM4.5 13.5h6v6h-6zM16.5 13.5v6M13.5 16.5h6"),
     (
+        "/wallet/addresses",
+        "Addresses",
+        "Addresses",
+        "M4 12a8 8 0 1 1 16 0v1.5a2.5 2.5 0 0 1-5 0V8M15 12a3 3 0 1 1-6 0 3 3 0 0 1 6 0",
+    ),
+    (
         "/wallet/account",
         "Account",
         "Account",
@@ -75,6 +81,16 @@ pub(super) static SECOND_OFF: Flash = Flash { code: "second-off", text: "From no
 pub(super) static SESSION_ENDED: Flash = Flash { code: "session-ended", text: "That browser was logged out." };
 pub(super) static SESSIONS_ENDED: Flash = Flash { code: "sessions-ended", text: "All other browsers were logged out." };
 pub(super) static UNLINKED: Flash = Flash { code: "unlinked", text: "The log-in was unlinked." };
+pub(super) static ADDRESS_CREATED: Flash =
+    Flash { code: "address-created", text: "The address is yours, and can be paid at once." };
+pub(super) static ADDRESS_RENAMED: Flash = Flash { code: "address-renamed", text: "The public name was saved." };
+pub(super) static ADDRESS_CLOSED: Flash =
+    Flash { code: "address-closed", text: "The address is deactivated: nobody can pay to it or from it." };
+pub(super) static ADDRESS_OPENED: Flash =
+    Flash { code: "address-opened", text: "The address is active again, and can be paid at once." };
+pub(super) static KEY_ADDED: Flash = Flash { code: "key-added", text: "The key was added, and is in force." };
+pub(super) static KEY_REMOVED: Flash =
+    Flash { code: "key-removed", text: "The key was removed. Nothing that it signs is accepted any more." };
 static FLASHES: &[&Flash] = &[
     &DISPLAY_SAVED,
     &APP_PAUSED,
@@ -93,6 +109,12 @@ static FLASHES: &[&Flash] = &[
     &SESSION_ENDED,
     &SESSIONS_ENDED,
     &UNLINKED,
+    &ADDRESS_CREATED,
+    &ADDRESS_RENAMED,
+    &ADDRESS_CLOSED,
+    &ADDRESS_OPENED,
+    &KEY_ADDED,
+    &KEY_REMOVED,
 ];
 
 impl Flash {

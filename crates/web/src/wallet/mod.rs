@@ -6,11 +6,13 @@
 
 mod account;
 mod address;
+mod addresses;
 mod agent;
 mod apps;
 mod assets;
 mod confirm;
 mod consent;
+mod developer_keys;
 mod figures;
 mod frame;
 mod gallery;
@@ -71,6 +73,15 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/wallet/account", get(account::show))
         .route("/wallet/account/display", post(account::set_display))
         .merge(account_routes())
+        .route("/wallet/addresses", get(addresses::list).post(addresses::create))
+        .route("/wallet/addresses/new", get(addresses::new))
+        .route("/wallet/addresses/{id}", get(addresses::show))
+        .route("/wallet/addresses/{id}/name", post(addresses::rename))
+        .route("/wallet/addresses/{id}/deactivate", get(addresses::ask_deactivate).post(addresses::deactivate))
+        .route("/wallet/addresses/{id}/reactivate", post(addresses::reactivate))
+        .route("/wallet/addresses/{id}/keys", get(developer_keys::list).post(developer_keys::add))
+        .route("/wallet/addresses/{id}/keys/new", get(developer_keys::new).post(developer_keys::generate))
+        .route("/wallet/addresses/{id}/keys/{key}/remove", get(developer_keys::ask_remove).post(developer_keys::remove))
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))
         .route("/auth/interact/{id}/{path}/finish/{ticket}", get(consent::finish))
         .route("/assets/{file}", get(assets::get))
