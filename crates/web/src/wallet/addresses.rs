@@ -23,6 +23,7 @@ pub(super) const PATH: &str = "/wallet/addresses";
 
 /// A wallet address as its owner reads it.
 pub(super) struct Address {
+    pub(super) id: String,
     /// Where its page is.
     pub(super) path: String,
     pub(super) url: String,
@@ -34,6 +35,7 @@ pub(super) struct Address {
 impl From<&OwnAddress> for Address {
     fn from(own: &OwnAddress) -> Self {
         Self {
+            id: own.id.to_string(),
             path: format!("{PATH}/{}", own.id),
             pointer: WalletAddressUrl::parse(&own.url).map(|url| url.payment_pointer()).unwrap_or_default(),
             url: own.url.clone(),

@@ -26,8 +26,11 @@ mod names;
 mod page;
 mod pager;
 mod passkey;
+mod pay;
 mod payments;
+mod request;
 mod second;
+mod send;
 mod signup;
 mod view;
 mod visitor;
@@ -37,6 +40,7 @@ pub(crate) use address::address_page;
 pub(crate) use gallery::show as gallery;
 pub(crate) use login::start as start_page;
 pub(crate) use page::nowhere;
+pub(crate) use pay::pay_page;
 pub(crate) use visitor::Visitor;
 
 use axum::Router;
@@ -73,6 +77,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/wallet/account", get(account::show))
         .route("/wallet/account/display", post(account::set_display))
         .merge(account_routes())
+        .route("/wallet/send", get(send::form).post(send::ask))
+        .route("/wallet/send/{id}", get(send::show).post(send::confirm))
+        .route("/wallet/request", get(request::list).post(request::create))
+        .route("/wallet/request/{id}", get(request::show))
+        .route("/wallet/request/{id}/close", get(request::ask_close).post(request::close))
         .route("/wallet/addresses", get(addresses::list).post(addresses::create))
         .route("/wallet/addresses/new", get(addresses::new))
         .route("/wallet/addresses/{id}", get(addresses::show))

@@ -8,6 +8,7 @@ mod developer_keys;
 mod frame;
 mod log_in;
 mod payments;
+mod send;
 
 use super::routes;
 use axum::Router;
