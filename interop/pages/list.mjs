@@ -176,6 +176,81 @@ export const PAGES = [
   { name: 'account-identities', path: '/wallet/account/identities', as: 'alice' },
   { name: 'account-close', path: '/wallet/account/close', as: 'alice' },
   { name: 'account-close-empty', path: '/wallet/account/close', as: 'nina', dark: true },
+  {
+    name: 'send',
+    path: '/wallet/send',
+    as: 'alice',
+    dark: true,
+    form: async (page, world) => {
+      await page.fill('#to', `${world.provider.url}/nobody`);
+      await page.fill('#amount', '5');
+      await page.click('main button');
+      assert.match(await page.locator('#to-error').innerText(), /Nobody has this address/);
+      await page.fill('#to', world.wallets.carol);
+      await page.click('main button');
+      assert.match(await page.locator('h1').innerText(), /Send this\?/);
+    },
+  },
+  { name: 'send-asked', path: async (world) => `/wallet/send?to=${encodeURIComponent(await world.link(world.openRequest))}`, as: 'carol' },
+  {
+    name: 'sending',
+    path: (world) => world.quote(world.alice, '$localhost/dave', '25', { note: 'Lunch' }),
+    as: 'alice',
+    dark: true,
+    form: async (page) => {
+      await page.click('main form button');
+      assert.equal(await page.locator('h1').innerText(), 'Sent');
+    },
+  },
+  { name: 'sent', path: (world) => world.sentQuote, as: 'alice' },
+  {
+    name: 'requests',
+    path: '/wallet/request',
+    as: 'alice',
+    form: async (page) => {
+      await page.fill('#amount', '5,00,0');
+      await page.click('main button');
+      assert.match(await page.locator('#amount-error').innerText(), /such as/);
+      await page.fill('#amount', '5');
+      await page.click('main button');
+      assert.match(await page.locator('main').innerText(), /The request is ready/);
+    },
+  },
+  { name: 'request', path: (world) => world.openRequest, as: 'alice', dark: true },
+  { name: 'request-paid', path: (world) => world.paidRequest, as: 'alice' },
+  { name: 'request-close', path: (world) => `${world.openRequest}/close`, as: 'alice' },
+  { name: 'pay', path: (world) => world.link(world.openRequest), dark: true },
+  { name: 'pay-closed', path: (world) => `/op/incoming-payments/${world.closedRequest.split('/').at(-1)}` },
+  { name: 'pay-app', path: async (world) => (await world.platform.incoming(world.wallets.carol)).id },
+  { name: 'addresses', path: '/wallet/addresses', as: 'alice', dark: true },
+  {
+    name: 'address-new',
+    path: '/wallet/addresses/new',
+    as: 'bernadette-von-und-zu-hohenstein',
+    form: async (page) => {
+      await page.fill('#name', 'admin');
+      await page.click('main button');
+      assert.match(await page.locator('#name-error').innerText(), /a word that we need for ourselves/);
+      await page.fill('#name', 'hohenstein');
+      await page.click('main button');
+      assert.match(await page.locator('main').innerText(), /can be paid at once/);
+    },
+  },
+  { name: 'address-own', path: (world) => world.shop, as: 'alice' },
+  { name: 'address-deactivated', path: (world) => world.former, as: 'alice' },
+  { name: 'address-deactivate', path: (world) => `${world.shop}/deactivate`, as: 'alice' },
+  {
+    name: 'keys',
+    path: (world) => `${world.shop}/keys`,
+    as: 'alice',
+    dark: true,
+    form: async (page) => {
+      await page.fill('#key', '{"d":"private"}');
+      await page.click('main button');
+      assert.match(await page.locator('[role="alert"]').innerText(), /That was a private key/);
+    },
+  },
+  { name: 'key-new', path: (world) => `${world.shop}/keys/new`, as: 'alice' },
   { name: 'logout', path: '/logout', as: 'alice' },
   { name: 'gallery', path: '/sandbox/gallery', dark: true },
 ];

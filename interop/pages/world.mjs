@@ -2,6 +2,7 @@
 // real API. Some names and notes are hostile: every page must show them as what they are, words.
 
 import { access, cad, comingBack, RawClient, succeeded } from '../support/clients.mjs';
+import { Wallet } from '../support/wallet.mjs';
 
 /** Names and notes as somebody might choose who wants to find out what pages do with them. */
 export const HOSTILE = {
@@ -45,6 +46,7 @@ export class World {
     await world.#people();
     await world.#apps();
     await world.#payments();
+    await world.#belongings();
     return world;
   }
 
@@ -106,6 +108,48 @@ export class World {
       await this.#pay(this.platform, weekly, 'carol', 15 * track, { description: `Track ${track}` });
     }
     await this.#receive(back, 4200, { description: 'Thank you for the music' });
+  }
+
+  /** More addresses of Alice's, one of them deactivated, and keys for one of them. */
+  async #belongings() {
+    const alice = await Wallet.enter(this.provider, 'alice');
+    this.alice = alice;
+    const account = await alice.find('/wallet/addresses/new', /^[0-9a-f]{8}-/);
+    const make = (name, publicName) =>
+      alice.submit('/wallet/addresses/new', '/wallet/addresses', { account, name, public_name: publicName });
+    /** Where Alice's second address is looked after. */
+    this.shop = await make('alice/shop', HOSTILE.markup);
+    this.former = await make('anderson-and-daughters', HOSTILE.long);
+    await alice.submit(`${this.former}/deactivate`, `${this.former}/deactivate`);
+    const keys = `${this.shop}/keys`;
+    await alice.submit(keys, keys, { key: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', kid: 'laptop-2060', name: 'Laptop' });
+    await alice.submit(keys, keys, { key: '3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08', name: HOSTILE.markup.slice(0, 60) });
+
+    const address = await alice.find('/wallet/request', /^[0-9a-f]{8}-/);
+    const ask = (fields) => alice.submit('/wallet/request', '/wallet/request', { address, lifetime: 'week', ...fields });
+    this.paidRequest = await ask({ amount: '12.50', note: 'Tickets', once: 'tickets' });
+    this.closedRequest = await ask({ note: HOSTILE.turned, once: 'closed' });
+    await alice.submit(`${this.closedRequest}/close`, `${this.closedRequest}/close`);
+    this.openRequest = await ask({ amount: '1234.50', note: HOSTILE.markup, public: 'yes', once: 'open' });
+
+    const carol = await Wallet.enter(this.provider, 'carol');
+    const paying = await this.quote(carol, await this.link(this.paidRequest), '');
+    await carol.submit(paying, paying);
+    this.carol = carol;
+    this.sentQuote = await this.quote(alice, '$localhost/dave', '25', { note: HOSTILE.markup });
+    await alice.submit(this.sentQuote, this.sentQuote);
+  }
+
+  /** The link of one of Alice's requests. */
+  async link(request) {
+    return this.alice.find(request, /\/op\/incoming-payments\//);
+  }
+
+  /** The page where somebody is asked to confirm a price. */
+  async quote(wallet, to, amount, fields) {
+    const from = await wallet.find('/wallet/send', /^[0-9a-f]{8}-/);
+    const receiver = to.replace('$localhost', this.provider.url);
+    return wallet.submit('/wallet/send', '/wallet/send', { from, to: receiver, amount, side: 'debit', ...fields });
   }
 
   /** Pays from Alice's wallet. */

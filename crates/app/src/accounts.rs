@@ -270,7 +270,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// Reads a wallet address that somebody wants at this provider: the whole host, or a path whose parts are like names.
-fn own_address(app: &App, spelled: &str) -> Result<String, Error> {
+pub(crate) fn own_address(app: &App, spelled: &str) -> Result<String, Error> {
     let unusable = |text: &str| Error::refused(Code::InvalidResourceRequest, format!("walletAddress: {text}"));
     let url = WalletAddressUrl::parse(spelled).map_err(|error| unusable(&error.to_string()))?;
     let host = |url: &str| url.split_once("://").map_or(url, |(_, rest)| rest).to_owned();

@@ -94,7 +94,7 @@ pub struct Other {
 /// The app behind something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
-    /// Its wallet address, or the thumbprint of its key.
+    /// Its wallet address, or the thumbprint of its key; empty if a person did it without an app.
     pub id: String,
     /// The name that it gave itself.
     pub name: Option<String>,
@@ -209,11 +209,12 @@ pub async fn apps(app: &App, person: &LoggedIn) -> Result<Vec<Maker>, Error> {
     Ok(known.into_iter().map(|known| Maker { id: maker(&known.client), name: known.name, grant: None }).collect())
 }
 
-/// How an app is told apart from others.
+/// How an app is told apart from others; empty for what was done without one.
 fn maker(client: &ClientId) -> String {
     match client {
         ClientId::WalletAddress(url) => url.clone(),
         ClientId::Jwk(thumbprint) => format!("key {thumbprint}"),
+        ClientId::Holder(_) => String::new(),
     }
 }
 

@@ -119,6 +119,7 @@ impl Consent {
         let client_address = match &grant.client {
             ClientId::WalletAddress(url) => url.clone(),
             ClientId::Jwk(thumbprint) => format!("key {thumbprint}"),
+            ClientId::Holder(_) => grant.client.to_string(),
         };
         let finish_origin = grant.finish.as_ref().and_then(|finish| url::Url::parse(&finish.uri).ok());
         Self {

@@ -1,6 +1,6 @@
 //! Work that nobody waits for: noting or forgetting what has expired, in steps so small that nobody notices them.
 
-use crate::{App, Clock, Error, attempts};
+use crate::{App, Clock, Error, attempts, key_uses};
 use bursar_store::expired::{BATCH_MAX, Kind};
 use bursar_store::{LockKey, Tx, setting};
 use jiff::{SignedDuration, Timestamp};
@@ -68,13 +68,15 @@ pub fn forgotten_by(kind: Kind, clock: &Clock, idempotency_lifetime: SignedDurat
 /// When the database fails. What failed for one kind has been tried for the others.
 pub async fn clean(app: &App) -> Result<u64, Error> {
     app.limiter.forget_idle();
+    // What this node has noted is its own to write down, whoever cleans.
+    let mut failed = key_uses::write_down(app).await.err();
     let mut turn = Turn { until: i64::MIN };
     if !turn.take(app).await? {
-        return Ok(0);
+        return failed.map_or(Ok(0), Err);
     }
     let by = |kind| (kind, forgotten_by(kind, &app.clock, app.config.idempotency_lifetime));
     let mut kinds: Vec<(Kind, Timestamp)> = Kind::ALL.into_iter().map(by).collect();
-    let (mut forgotten, mut failed) = (0, None);
+    let mut forgotten = 0;
     let round = Clock::real_instant();
     while !kinds.is_empty() {
         let mut unfinished = Vec::new();

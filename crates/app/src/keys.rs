@@ -169,7 +169,7 @@ pub async fn require_current(
     PublicKey::from_bytes(&key.x).map_err(|error| Error::Internal(format!("a stored key is invalid: {error}")))
 }
 
-fn is_local(app: &App, url: &str) -> bool {
+pub(crate) fn is_local(app: &App, url: &str) -> bool {
     url.strip_prefix(app.config.public_url.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 

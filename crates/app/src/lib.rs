@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod acquaintance;
 pub mod activity;
+pub mod addresses;
 mod attempts;
 pub mod believed;
 pub mod callers;
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod closing;
 pub mod config;
 pub mod consent_api;
+pub mod developer_keys;
 pub mod error;
 pub mod grants;
 pub mod idempotent;
@@ -21,6 +23,7 @@ pub mod identities;
 pub mod incoming;
 pub mod interactions;
 pub mod jobs;
+pub mod key_uses;
 pub mod keys;
 pub mod lists;
 pub mod login;
@@ -35,7 +38,9 @@ pub mod random;
 pub mod rate_limits;
 pub mod rates;
 pub mod receivers;
+pub mod requests;
 pub mod sandbox;
+pub mod sending;
 pub mod spending;
 pub mod tokens;
 pub mod wallets;
@@ -81,6 +86,8 @@ pub struct App {
     pub nonces: callers::ReadNonces,
     /// Key sets of clients at other servers.
     pub keys: keys::RemoteKeys,
+    /// When keys of our wallet addresses last signed something.
+    pub key_uses: key_uses::KeyUses,
     /// What the exchange-rate endpoint last told.
     pub rates: rates::RateCache,
     /// What other identity providers last said about themselves.
@@ -118,6 +125,7 @@ impl App {
             paths,
             nonces,
             keys,
+            key_uses: key_uses::KeyUses::default(),
             rates,
             identities,
             limiter,

@@ -452,7 +452,8 @@ fn payments(tx: &mut Tx<'_>, grant: &Grant, older_than: Option<Id>, base: &str) 
         rows.truncate(usize::try_from(CHUNK).unwrap_or(usize::MAX));
         Ok(rows)
     };
-    let is_its = |payment: &OutgoingPayment| grant.access.iter().any(|item| item.id == payment.access);
+    let counts = |payment: &OutgoingPayment, item: &Id| payment.counted.is_some_and(|counted| counted.access == *item);
+    let is_its = |payment: &OutgoingPayment| grant.access.iter().any(|item| counts(payment, &item.id));
     let page = search_through(tx, older_than, PAYMENTS_PER_PAGE, |payment: &OutgoingPayment| payment.id, read, is_its)?;
     let found = page.found.into_iter().map(|payment| Payment::new(tx, base, payment)).collect::<Result<_, _>>()?;
     Ok(Page { found, next: page.next })

@@ -118,7 +118,10 @@ async fn locks(app: &App, caller: &Caller, wallet: &str, priced: &Priced) -> Res
 
 /// What a payment changes between a wallet and a quote or an incoming payment, and whether that is all of it. None of
 /// it ever becomes another one, so it can be looked up beforehand.
-fn between(tx: &mut Tx<'_>, wallet: &str, named: &Id, quoted: bool) -> Result<(Vec<LockKey>, bool), Error> {
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn between(tx: &mut Tx<'_>, wallet: &str, named: &Id, quoted: bool) -> Result<(Vec<LockKey>, bool), Error> {
     let mut locks = vec![LockKey::of(named)];
     let incoming = if quoted { quote::by_id(tx, named)?.map(|quote| quote.incoming_payment) } else { Some(*named) };
     let Some(incoming) = incoming else { return Ok((locks, false)) };
@@ -210,7 +213,7 @@ fn decide(
     let (receiver, receiver_url, price, quote) = priced(tx, caller, access, ask, wallet)?;
     let window = limits::window_index(access.limits.as_ref(), ask.now)?;
     let spent = spend::get(tx, &access.id, window)?;
-    let route = route(tx, account, &receiver, &price, ask)?;
+    let route = route(tx, account, &receiver, &price, &ask.fee_account, ask.now)?;
     let receiver = receiver.payment;
     let loaded = Loaded { access, spend: &spent, window, receiver: &receiver, route: &route };
     let create = rule::Create {
@@ -233,13 +236,10 @@ fn write(
     wallet: &WalletAddress,
 ) -> Result<OutgoingPaymentWithSpentAmounts, Error> {
     let Decided { plan, spent, receiver } = decided;
-    let payment = &plan.payment;
-    outgoing_payment::insert(tx, payment)?;
-    spend::put(tx, &payment.access, payment.window, &spent, &plan.spend)?;
-    ledger::transfer(tx, &plan.transfers, ask.now)?;
-    incoming_payment::update(tx, &receiver, &plan.receiver)?;
-    if let Some(quote) = &payment.quote {
-        quote::set_used(tx, quote, &payment.id)?;
+    let payment = &plan.settled.payment;
+    settle(tx, &plan.settled, &receiver, ask.now)?;
+    if let Some(counted) = payment.counted {
+        spend::put(tx, &counted.access, counted.window, &spent, &plan.spend)?;
     }
     let (debit, receive) = plan.spend.amounts(wallet.asset);
     Ok(OutgoingPaymentWithSpentAmounts {
@@ -247,6 +247,26 @@ fn write(
         grant_spent_debit_amount: debit,
         grant_spent_receive_amount: receive,
     })
+}
+
+/// Writes down a payment that is settled at once, and what it has changed: `before` is its incoming payment till then.
+///
+/// # Errors
+/// When something has changed since it was read.
+pub(crate) fn settle(
+    tx: &mut Tx<'_>,
+    settled: &rule::Settled,
+    before: &bursar_core::incoming::IncomingPayment,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let payment = &settled.payment;
+    outgoing_payment::insert(tx, payment)?;
+    ledger::transfer(tx, &settled.transfers, now)?;
+    incoming_payment::update(tx, before, &settled.receiver)?;
+    if let Some(quote) = &payment.quote {
+        quote::set_used(tx, quote, &payment.id)?;
+    }
+    Ok(())
 }
 
 /// A grant that was revoked after its token was looked at pays nothing any more.
@@ -286,8 +306,18 @@ fn priced(
     }
 }
 
-/// The accounts between a payer and a receiver.
-fn route(tx: &mut Tx<'_>, from: &Account, to: &Receiver, price: &Price, ask: &Ask) -> Result<LocalRoute, Error> {
+/// The accounts between a payer and a receiver. `fee_account` is for where fees go, if that has to be opened.
+///
+/// # Errors
+/// Exactly `invalid receiver` when the receiver's wallet address is deactivated.
+pub(crate) fn route(
+    tx: &mut Tx<'_>,
+    from: &Account,
+    to: &Receiver,
+    price: &Price,
+    fee_account: &Id,
+    now: Timestamp,
+) -> Result<LocalRoute, Error> {
     if to.deactivated_at.is_some() {
         return Err(Refusal::invalid_receiver("the receiver's wallet address is deactivated").into());
     }
@@ -297,7 +327,7 @@ fn route(tx: &mut Tx<'_>, from: &Account, to: &Receiver, price: &Price, ask: &As
     };
     let same = from.asset == to.account.asset;
     let exchange = if same { None } else { Some((position(from.asset)?, position(to.account.asset)?)) };
-    let open_fees = |tx| ledger::provider_account(tx, AccountKind::Fees, from.asset, &ask.fee_account, ask.now);
+    let open_fees = |tx| ledger::provider_account(tx, AccountKind::Fees, from.asset, fee_account, now);
     let fees = if price.fee.is_zero() { None } else { Some(open_fees(tx)?) };
     Ok(LocalRoute { payer: *from, payee: to.account, exchange, fees })
 }

@@ -107,12 +107,12 @@ fn write(tx: &mut Tx<'_>, under: &Under, ids: &[(Id, Timestamp)]) -> Result<(), 
             metadata: None,
         };
         let plan = outgoing::create_local(&loaded, create, *at)?;
-        outgoing_payment::insert(tx, &plan.payment)?;
-        for change in plan.transfers.iter().flat_map(bursar_core::ledger::Transfer::changes) {
+        outgoing_payment::insert(tx, &plan.settled.payment)?;
+        for change in plan.settled.transfers.iter().flat_map(bursar_core::ledger::Transfer::changes) {
             [&mut payer, &mut payee].into_iter().for_each(|account| apply(account, change));
         }
-        transfers.extend(plan.transfers);
-        (spend, receiver, last) = (plan.spend, plan.receiver, *at);
+        transfers.extend(plan.settled.transfers);
+        (spend, receiver, last) = (plan.spend, plan.settled.receiver, *at);
     }
     spend::put(tx, &under.access.id, WHOLE_LIFE, &spend_before, &spend)?;
     ledger::transfer(tx, &transfers, last)?;

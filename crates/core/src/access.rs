@@ -4,22 +4,29 @@ use crate::{Code, Id, Refusal};
 use bursar_types::{Action, Actions, Limits, ResourceType};
 use std::fmt;
 
-/// A client, by what identifies it: its wallet address, or the thumbprint of its key (directed identity).
+/// A client, by what identifies it: its wallet address, or the thumbprint of its key (directed identity). Or else the
+/// account holder in person, on the provider's own pages: no app can be that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ClientId {
     /// Canonical URL of the client's wallet address.
     WalletAddress(String),
     /// JWK thumbprint (RFC 7638).
     Jwk(String),
+    /// Id of the account holder who acts without an app.
+    Holder(Id),
 }
 
 const JWK_PREFIX: &str = "jwk:";
+const HOLDER_PREFIX: &str = "holder:";
 
 impl ClientId {
     /// Reads the stored form, which is what [`fmt::Display`] writes.
     pub fn from_stored(text: String) -> Self {
-        match text.strip_prefix(JWK_PREFIX) {
-            Some(thumbprint) => Self::Jwk(thumbprint.to_owned()),
+        if let Some(thumbprint) = text.strip_prefix(JWK_PREFIX) {
+            return Self::Jwk(thumbprint.to_owned());
+        }
+        match text.strip_prefix(HOLDER_PREFIX).and_then(|id| id.parse().ok()) {
+            Some(id) => Self::Holder(id),
             None => Self::WalletAddress(text),
         }
     }
@@ -30,6 +37,7 @@ impl fmt::Display for ClientId {
         match self {
             Self::WalletAddress(url) => f.write_str(url),
             Self::Jwk(thumbprint) => write!(f, "{JWK_PREFIX}{thumbprint}"),
+            Self::Holder(id) => write!(f, "{HOLDER_PREFIX}{id}"),
         }
     }
 }

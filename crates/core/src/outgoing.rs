@@ -19,10 +19,8 @@ pub struct OutgoingPayment {
     pub wallet_address: Id,
     /// Who created it.
     pub client: ClientId,
-    /// The access item under which it was created; its spending counts there.
-    pub access: Id,
-    /// The window it belongs to.
-    pub window: i64,
+    /// Where it counts as spent; nowhere if the account holder made it in person.
+    pub counted: Option<Counted>,
     /// The quote it was made from.
     pub quote: Option<Id>,
     /// URL of the incoming payment it pays.
@@ -39,6 +37,15 @@ pub struct OutgoingPayment {
     pub metadata: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// The counter that a payment made under a grant is added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// The access item under which it was created.
+    pub access: Id,
+    /// The window it belongs to.
+    pub window: i64,
 }
 
 /// Where an outgoing payment stands.
@@ -96,17 +103,24 @@ pub struct Create {
     pub metadata: Option<String>,
 }
 
-/// Everything that is written when a payment within this provider is created and settled.
+/// What is written whenever a payment within this provider is created and settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct Settled {
     /// The payment.
     pub payment: OutgoingPayment,
-    /// The window's counter after it.
-    pub spend: Spend,
     /// The money that moves.
     pub transfers: Vec<Transfer>,
     /// The incoming payment after it.
     pub receiver: IncomingPayment,
+}
+
+/// Everything that is written when an app's payment within this provider is created and settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The payment, and its money.
+    pub settled: Settled,
+    /// The window's counter after it.
+    pub spend: Spend,
 }
 
 /// Creates and settles a payment to a receiver at this provider.
@@ -124,22 +138,48 @@ pub fn create_local(loaded: &Loaded<'_>, ask: Create, now: Timestamp) -> Result<
 
     let (debit, receive) = (ask.price.debit.value(), ask.price.receive.value());
     let spend = limits::commit(&reserved, Reserved { debit, receive }, debit, receive);
-    let payment = OutgoingPayment {
-        id: ask.id,
-        wallet_address: ask.wallet_address,
-        client: ask.client,
-        access: loaded.access.id,
-        window: loaded.window,
-        quote: ask.quote,
-        receiver: ask.receiver,
-        incoming_payment: loaded.receiver.id,
-        price: ask.price,
-        sent: ask.price.debit,
-        state: State::Completed,
-        metadata: ask.metadata,
-        created_at: now,
-    };
-    Ok(Plan { payment, spend, transfers, receiver })
+    let counted = Counted { access: loaded.access.id, window: loaded.window };
+    let payment = ask.settled(Some(counted), loaded.receiver.id, now);
+    Ok(Plan { settled: Settled { payment, transfers, receiver }, spend })
+}
+
+/// Creates and settles a payment to a receiver at this provider for the account holder, who has seen its price and
+/// needs nobody's leave: no grant limits it, and it counts under none.
+///
+/// # Errors
+/// [`Code::InvalidReceiver`] or [`Code::AmountTooLarge`] when the receiver does not take it;
+/// [`Code::InsufficientFunds`] when the wallet has too little.
+pub fn create_in_person(
+    receiver: &IncomingPayment,
+    route: &LocalRoute,
+    ask: Create,
+    now: Timestamp,
+) -> Result<Settled, Refusal> {
+    let after = receiver.receive(ask.price.receive, now)?;
+    let transfers = ledger::local_payment(route, ask.id, &ask.price)?;
+
+    let payment = ask.settled(None, receiver.id, now);
+    Ok(Settled { payment, transfers, receiver: after })
+}
+
+impl Create {
+    /// The payment that this has become at once.
+    fn settled(self, counted: Option<Counted>, incoming_payment: Id, now: Timestamp) -> OutgoingPayment {
+        OutgoingPayment {
+            id: self.id,
+            wallet_address: self.wallet_address,
+            client: self.client,
+            counted,
+            quote: self.quote,
+            receiver: self.receiver,
+            incoming_payment,
+            price: self.price,
+            sent: self.price.debit,
+            state: State::Completed,
+            metadata: self.metadata,
+            created_at: now,
+        }
+    }
 }
 
 /// Checks that the grant allows paying this receiver.

@@ -4,6 +4,7 @@ use crate::columns::{self, corrupt};
 use crate::grant_change::{self, Kind};
 use crate::{Error, Tx, spend};
 use bursar_core::Id;
+use bursar_core::access::ClientId;
 use bursar_core::ledger::AccountKind;
 use bursar_core::limits::Received;
 use bursar_types::{Asset, LimitAmount, Limits};
@@ -42,7 +43,8 @@ struct Spent {
 ///
 /// Balances follow from transfers; balances of an asset add up to zero; no account holder is below zero; every
 /// payment has moved exactly its money between its two accounts; incoming payments and windows count exactly their
-/// payments; none took in more than its amount; no window is above its limit; no quote was used twice.
+/// payments; none took in more than its amount; every payment was allowed by a grant, or made by the owner of the money
+/// at a price they were quoted; no window is above its limit; no quote was used twice.
 ///
 /// # Errors
 /// When the database fails. What it finds wrong is in the report.
@@ -118,7 +120,8 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
         "SELECT p.id, p.access_id, p.window_index, p.incoming_payment_id, p.debit, p.receive, p.sent,
              paid.amount, arrived.amount, p.receive_asset_code, p.debit_asset_code, p.receive_asset_scale,
              p.debit_asset_scale, paid.debit_account, payer.account_id, paid.credit_account, arrived.credit_account,
-             payee.account_id, p.fee, charged.amount, charged.debit_account, earner.kind
+             payee.account_id, p.fee, charged.amount, charged.debit_account, earner.kind, p.client, p.quote_id,
+             payer.holder_id
          FROM outgoing_payment p
          LEFT JOIN ledger_transfer paid ON paid.reference = p.id AND paid.leg = 0 AND paid.kind = 'direct'
          LEFT JOIN ledger_transfer arrived ON arrived.reference = p.id AND arrived.leg = 1 AND arrived.kind = 'direct'
@@ -151,9 +154,20 @@ fn payments(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), Error> {
             {
                 unmoved.push(format!("payment {} did not move exactly its money", row.id(0)?));
             }
-            let spent = windows.entry((row.id(1)?, row.int(2)?)).or_default();
-            spent.debit += u128::from(row.unsigned(4)?);
-            spent.receive += u128::from(row.unsigned(5)?);
+            let in_person = match ClientId::from_stored(row.text(22)?) {
+                ClientId::Holder(holder) => Some(holder),
+                ClientId::WalletAddress(_) | ClientId::Jwk(_) => None,
+            };
+            match (row.opt_id(1)?, in_person) {
+                (Some(access), None) => {
+                    let spent = windows.entry((access, row.int(2)?)).or_default();
+                    spent.debit += u128::from(row.unsigned(4)?);
+                    spent.receive += u128::from(row.unsigned(5)?);
+                }
+                // Nobody's leave is needed by whoever owns the money and has seen the price.
+                (None, Some(holder)) if row.opt_id(24)? == Some(holder) && row.opt_id(23)?.is_some() => {}
+                _ => unmoved.push(format!("payment {} was allowed by nobody", row.id(0)?)),
+            }
             *received.entry(row.id(3)?).or_default() += u128::from(row.unsigned(5)?);
             Ok(())
         },

@@ -162,7 +162,8 @@ pub(crate) const EXPIRE: &str = "UPDATE incoming_payment SET expired_at = $1
          (SELECT id FROM incoming_payment WHERE completed_at IS NULL AND expired_at IS NULL AND expires_at <= $1
           ORDER BY expires_at LIMIT 256) AS oldest LIMIT $2)";
 
-fn read(row: &Row<'_>) -> Result<IncomingPayment, Error> {
+/// Reads the columns of [`select!`], which come first.
+pub(crate) fn read(row: &Row<'_>) -> Result<IncomingPayment, Error> {
     Ok(IncomingPayment {
         id: row.id(0)?,
         wallet_address: row.id(1)?,

@@ -22,6 +22,7 @@ pub mod nonce;
 pub mod outgoing_payment;
 pub mod passkey;
 pub mod password;
+pub mod payment_request;
 pub mod quote;
 pub mod recovery_code;
 pub mod session;
@@ -29,6 +30,7 @@ pub mod setting;
 pub mod spend;
 pub mod token;
 pub mod wallet_address;
+pub mod wallet_key;
 
 pub use db::{AsRetry, Ask, Error, Location, LockKey, Row, Tx, Value, WRITES_PER_COMMIT_MAX};
 pub use migrations::{Applied, MIGRATIONS};

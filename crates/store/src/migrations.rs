@@ -11,6 +11,7 @@ pub const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_mandates", include_str!("../migrations/0004_mandates.sql")),
     ("0005_ways_in", include_str!("../migrations/0005_ways_in.sql")),
     ("0006_whom_payments_reached", include_str!("../migrations/0006_whom_payments_reached.sql")),
+    ("0007_in_person", include_str!("../migrations/0007_in_person.sql")),
     ("0008_forgetting_without_scans", include_str!("../migrations/0008_forgetting_without_scans.sql")),
 ];
 

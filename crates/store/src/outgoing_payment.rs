@@ -7,7 +7,7 @@ use crate::{Ask, Error, Row, Tx, ledger, wallet_address};
 use bursar_core::Id;
 use bursar_core::access::ClientId;
 use bursar_core::ledger::Account;
-use bursar_core::outgoing::{OutgoingPayment, State};
+use bursar_core::outgoing::{Counted, OutgoingPayment, State};
 use bursar_core::page;
 use bursar_core::quote::Price;
 
@@ -23,6 +23,9 @@ macro_rules! select {
         )
     };
 }
+
+/// The stored window of a payment that counts under no grant.
+const UNCOUNTED: i64 = 0;
 
 /// Adds an outgoing payment.
 ///
@@ -40,8 +43,8 @@ pub fn insert(tx: &mut Tx<'_>, payment: &OutgoingPayment) -> Result<(), Error> {
             (&payment.id).into(),
             (&payment.wallet_address).into(),
             (&payment.client.to_string()).into(),
-            (&payment.access).into(),
-            payment.window.into(),
+            payment.counted.as_ref().map(|counted| &counted.access).into(),
+            payment.counted.map_or(UNCOUNTED, |counted| counted.window).into(),
             payment.quote.as_ref().into(),
             (&payment.receiver).into(),
             (&payment.incoming_payment).into(),
@@ -166,8 +169,7 @@ pub(crate) fn read(row: &Row<'_>) -> Result<OutgoingPayment, Error> {
         id: row.id(0)?,
         wallet_address: row.id(1)?,
         client: ClientId::from_stored(row.text(2)?),
-        access: row.id(3)?,
-        window: row.int(4)?,
+        counted: row.opt_id(3)?.map(|access| Ok::<_, Error>(Counted { access, window: row.int(4)? })).transpose()?,
         quote: row.opt_id(5)?,
         receiver: row.text(6)?,
         incoming_payment: row.id(7)?,

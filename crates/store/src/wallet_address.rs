@@ -116,14 +116,22 @@ pub fn accounts_between(tx: &mut Tx<'_>, payer: &str, incoming: &Id) -> Result<O
 /// # Errors
 /// When the database fails.
 pub fn is_below_another(tx: &mut Tx<'_>, url: &str, origin: &str) -> Result<bool, Error> {
+    nearest_above(tx, url, origin).map(|above| above.is_some())
+}
+
+/// The nearest wallet address above this URL, of the server at `origin`.
+///
+/// # Errors
+/// When the database fails.
+pub fn nearest_above(tx: &mut Tx<'_>, url: &str, origin: &str) -> Result<Option<WalletAddress>, Error> {
     let mut above = url;
     while let Some((parent, _)) = above.rsplit_once('/').filter(|(parent, _)| parent.len() > origin.len()) {
-        if by_url(tx, parent)?.is_some() {
-            return Ok(true);
+        if let Some(found) = by_url(tx, parent)? {
+            return Ok(Some(found));
         }
         above = parent;
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// The first wallet address of the account holder of this name.
@@ -160,6 +168,73 @@ pub fn all_of_holder(tx: &mut Tx<'_>, holder: &Id, most: u64) -> Result<Vec<Wall
 pub fn deactivate_all(tx: &mut Tx<'_>, holder: &Id, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE wallet_address SET deactivated_at = $2 WHERE holder_id = $1 AND deactivated_at IS NULL";
     tx.execute(sql, &[holder.into(), now.into()]).map(|_| ())
+}
+
+/// What a wallet address is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uses {
+    /// Grants in force under which apps may spend from it.
+    pub mandates: u64,
+    /// Requests of its owner that can still be paid.
+    pub requests: u64,
+}
+
+/// What a wallet address is used for. Looks at all grants and requests of its owner.
+///
+/// # Errors
+/// When the database fails.
+pub fn uses(tx: &mut Tx<'_>, address: &WalletAddress, now: Timestamp) -> Result<Uses, Error> {
+    let mandates = tx.one(
+        "SELECT COUNT(DISTINCT g.id) FROM op_grant g JOIN grant_access a ON a.grant_id = g.id
+         WHERE g.holder_id = $1 AND g.state = 'issued' AND a.identifier = $2 AND a.resource = 'outgoing-payment'",
+        &[(&address.holder).into(), (&address.url).into()],
+        |row| row.unsigned(0),
+    )?;
+    let requests = tx.one(
+        "SELECT COUNT(*) FROM payment_request r JOIN incoming_payment i ON i.id = r.id
+         WHERE r.holder_id = $1 AND i.wallet_address_id = $2 AND i.completed_at IS NULL AND i.expired_at IS NULL
+             AND i.expires_at > $3",
+        &[(&address.holder).into(), (&address.id).into(), now.into()],
+        |row| row.unsigned(0),
+    )?;
+    Ok(Uses { mandates: mandates.unwrap_or(0), requests: requests.unwrap_or(0) })
+}
+
+/// Gives a wallet address another public name, or none.
+///
+/// # Errors
+/// [`Error::Guard`] when it is not this holder's.
+pub fn rename(tx: &mut Tx<'_>, id: &Id, holder: &Id, public_name: Option<&str>) -> Result<(), Error> {
+    tx.change_one(
+        "the wallet address is another's",
+        "UPDATE wallet_address SET public_name = $3 WHERE id = $1 AND holder_id = $2",
+        &[id.into(), holder.into(), public_name.into()],
+    )
+}
+
+/// Makes a wallet address disappear for others.
+///
+/// # Errors
+/// [`Error::Guard`] when it is deactivated already, or not this holder's.
+pub fn deactivate(tx: &mut Tx<'_>, id: &Id, holder: &Id, now: Timestamp) -> Result<(), Error> {
+    tx.change_one(
+        "the wallet address is deactivated",
+        "UPDATE wallet_address SET deactivated_at = $3 WHERE id = $1 AND holder_id = $2 AND deactivated_at IS NULL",
+        &[id.into(), holder.into(), now.into()],
+    )
+}
+
+/// Makes a wallet address appear again.
+///
+/// # Errors
+/// [`Error::Guard`] when it is active already, or not this holder's.
+pub fn reactivate(tx: &mut Tx<'_>, id: &Id, holder: &Id) -> Result<(), Error> {
+    tx.change_one(
+        "the wallet address is active",
+        "UPDATE wallet_address SET deactivated_at = NULL
+         WHERE id = $1 AND holder_id = $2 AND deactivated_at IS NOT NULL",
+        &[id.into(), holder.into()],
+    )
 }
 
 pub(crate) fn read(row: &Row<'_>) -> Result<WalletAddress, Error> {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use bursar_app::callers::{self, Caller, Replay};
 use bursar_app::idempotent::IdempotencyKey;
 use bursar_app::refusals::{Code, Refusal};
-use bursar_app::{App, Error};
+use bursar_app::{App, Error, key_uses};
 use bursar_httpsig::{Failure, ParsedSignature, PublicKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -246,6 +246,7 @@ impl Raw {
         let signatures = self.signatures(RESOURCE);
         let caller = callers::find(app, token).await?;
         self.verify_one_of(app, &signatures?, &caller.key.kid, &caller.public_key, RESOURCE).await?;
+        key_uses::note(app, &caller.client, &caller.key.kid);
         Ok(caller)
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn is_meant(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a person's browser asks: it names HTML, and does not prefer JSON.
-fn wants_page(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
     let html = accepts(headers, "text/html");
     html > 0 && html > accepts(headers, "application/json")
 }

@@ -132,8 +132,7 @@ impl World {
                     id: id(number),
                     wallet_address: wallets[payer].id,
                     client: client(number),
-                    access: access.id,
-                    window: 0,
+                    counted: Some(bursar_core::outgoing::Counted { access: access.id, window: 0 }),
                     quote: None,
                     receiver: "https://bank.test/op/incoming-payments/x".to_owned(),
                     incoming_payment: id(300_000 + payee as u64),
@@ -178,6 +177,7 @@ fn expected(own: &[usize], filter: &Filter) -> Vec<Id> {
         let told = if pays { note(*number).unwrap_or_default() } else { "request".to_owned() };
         let app = match client(if pays { *number } else { 7 }) {
             ClientId::WalletAddress(url) | ClientId::Jwk(url) => url,
+            ClientId::Holder(_) => String::new(),
         };
         let text = format!("{told} {app}").to_lowercase();
         seen && filter.least.is_none_or(|least| least <= amount)

@@ -143,6 +143,9 @@ fn clients_are_stored_as_one_word() {
         ClientId::Jwk("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".to_owned()),
         "jwk:kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
     );
+    check(ClientId::Holder(id(7)), &format!("holder:{}", id(7)));
+    // Nothing else is taken for a person.
+    assert_eq!(ClientId::from_stored("holder:x".to_owned()), ClientId::WalletAddress("holder:x".to_owned()));
     // Never the same client, even if the one's thumbprint is the other's address.
     let text = "https://app.example/shop".to_owned();
     assert_ne!(ClientId::Jwk(text.clone()).to_string(), ClientId::WalletAddress(text).to_string());

@@ -4,11 +4,11 @@ use crate::support::{
     amount, asset, check_unauthorized, client, detail, id, incoming_payment, limits, seconds, spending, start, value,
     without_fee,
 };
-use bursar_core::access::GrantedAccess;
+use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::incoming::IncomingPayment;
 use bursar_core::ledger::{Account, AccountKind, LocalRoute, TransferKind, net_changes};
 use bursar_core::limits::{Received, Spend};
-use bursar_core::outgoing::{Create, Loaded, Plan, State, create_local, require_receiver};
+use bursar_core::outgoing::{Counted, Create, Loaded, Plan, State, create_in_person, create_local, require_receiver};
 use bursar_core::quote::Price;
 use bursar_core::{Code, Refusal};
 use bursar_types::{Amount, Asset, LimitAmount, Limits, VALUE_MAX};
@@ -76,9 +76,10 @@ impl Scene {
 fn a_payment_is_settled_in_one_plan() {
     let scene = Scene::simple();
     let plan = scene.decide().expect("everything allows it");
-    let payment = &plan.payment;
+    let payment = &plan.settled.payment;
     assert_eq!((payment.id, payment.wallet_address, payment.quote), (id(700), id(701), Some(id(702))));
-    assert_eq!((&payment.client, payment.access, payment.window), (&client("app"), id(900), 3));
+    let counted = Some(Counted { access: id(900), window: 3 });
+    assert_eq!((&payment.client, payment.counted), (&client("app"), counted));
     assert_eq!((payment.receiver.as_str(), payment.incoming_payment), (RECEIVER, id(500)));
     assert_eq!((payment.price, payment.sent), (scene.price, amount(100, "CAD/2")));
     assert_eq!((payment.state, payment.created_at), (State::Completed, seconds(7)));
@@ -90,9 +91,36 @@ fn a_payment_is_settled_in_one_plan() {
         ..Spend::default()
     };
     assert_eq!(plan.spend, spend);
-    assert_eq!(plan.receiver, IncomingPayment { received: 100, ..scene.receiver });
-    let moved: Vec<_> = plan.transfers.iter().map(|t| (t.reference, t.debit, t.credit, t.amount, t.kind)).collect();
+    assert_eq!(plan.settled.receiver, IncomingPayment { received: 100, ..scene.receiver });
+    let moved: Vec<_> =
+        plan.settled.transfers.iter().map(|t| (t.reference, t.debit, t.credit, t.amount, t.kind)).collect();
     assert_eq!(moved, [(id(700), id(1), id(2), amount(100, "CAD/2"), TransferKind::Direct)]);
+}
+
+#[test]
+fn in_person_no_grant_limits_a_payment() {
+    let mut scene = Scene::simple();
+    scene.access.limits = Some(Limits { receiver: Some("https://elsewhere.example/".to_owned()), ..Limits::default() });
+    let ask = Create { client: ClientId::Holder(id(800)), ..scene.ask() };
+    let settled = create_in_person(&scene.receiver, &scene.route, ask.clone(), scene.now).expect("nothing forbids it");
+    assert_eq!((&settled.payment.client, settled.payment.counted), (&ClientId::Holder(id(800)), None));
+    assert_eq!((settled.payment.id, settled.payment.quote), (id(700), Some(id(702))));
+    assert_eq!((settled.payment.price, settled.payment.sent), (scene.price, scene.price.debit));
+    assert_eq!(settled.receiver, scene.receiver.receive(scene.price.receive, scene.now).unwrap());
+    assert_eq!(settled.transfers.len(), 1);
+
+    let refused = |scene: &Scene| {
+        create_in_person(&scene.receiver, &scene.route, ask.clone(), scene.now).map_err(|refusal| refusal.code)
+    };
+    let mut poor = Scene::simple();
+    poor.route.payer.balance = 99;
+    assert_eq!(refused(&poor), Err(Code::InsufficientFunds));
+    let mut closed = Scene::simple();
+    closed.receiver.completed_at = Some(closed.now);
+    assert_eq!(refused(&closed), Err(Code::InvalidReceiver));
+    let mut full = Scene::simple();
+    full.receiver.incoming = Some(99);
+    assert_eq!(refused(&full), Err(Code::AmountTooLarge));
 }
 
 #[test]
@@ -380,15 +408,15 @@ proptest! {
         let (debit, receive) = (scene.price.debit, scene.price.receive);
 
         // The payment says what was asked, and all of it has left.
-        prop_assert_eq!(plan.payment.price, scene.price);
-        prop_assert_eq!(plan.payment.sent, debit);
-        prop_assert_eq!(plan.payment.state, State::Completed);
+        prop_assert_eq!(plan.settled.payment.price, scene.price);
+        prop_assert_eq!(plan.settled.payment.sent, debit);
+        prop_assert_eq!(plan.settled.payment.state, State::Completed);
 
         // The receiver counts it and takes no more than it should.
-        prop_assert_eq!(plan.receiver.received - scene.receiver.received, receive.value());
-        prop_assert!(plan.receiver.incoming.is_none_or(|incoming| plan.receiver.received <= incoming));
-        let is_full = plan.receiver.incoming == Some(plan.receiver.received);
-        prop_assert_eq!(plan.receiver.completed_at, is_full.then_some(scene.now));
+        prop_assert_eq!(plan.settled.receiver.received - scene.receiver.received, receive.value());
+        prop_assert!(plan.settled.receiver.incoming.is_none_or(|incoming| plan.settled.receiver.received <= incoming));
+        let is_full = plan.settled.receiver.incoming == Some(plan.settled.receiver.received);
+        prop_assert_eq!(plan.settled.receiver.completed_at, is_full.then_some(scene.now));
 
         // The counter grows by the debit, keeps what is on its way, and stays at or below the limit.
         prop_assert_eq!(plan.spend.debit() - scene.spend.debit(), debit.value());
@@ -403,7 +431,7 @@ proptest! {
         }
 
         // The money: the payer loses the debit, the payee gets what arrives, every asset adds up to zero.
-        let net = net_changes(&plan.transfers).expect("changes that were found possible");
+        let net = net_changes(&plan.settled.transfers).expect("changes that were found possible");
         let fee = i128::from(scene.price.fee.value());
         let LocalRoute { payer, payee, exchange, fees } = scene.route;
         let mut accounts = vec![payer];
@@ -434,11 +462,11 @@ proptest! {
             prop_assert_eq!(by(source), i128::from(debit.value()) - fee);
             prop_assert_eq!(by(target), -i128::from(receive.value()));
         }
-        for transfer in &plan.transfers {
+        for transfer in &plan.settled.transfers {
             let asset_of = |id| accounts.iter().find(|account| account.id == id).map(|account| account.asset);
             prop_assert_eq!(asset_of(transfer.debit), Some(transfer.amount.asset()));
             prop_assert_eq!(asset_of(transfer.credit), Some(transfer.amount.asset()));
-            prop_assert_eq!(transfer.reference, plan.payment.id);
+            prop_assert_eq!(transfer.reference, plan.settled.payment.id);
         }
     }
 }

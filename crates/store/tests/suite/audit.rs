@@ -1,11 +1,12 @@
 //! The auditor: content with what the rules have made, and blind to no damage.
 
 use crate::bank::{
-    ACCESS, ACCOUNT, GRANT, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset, client,
-    direct, fund, incoming, limits, quote, receiver,
+    ACCESS, ACCOUNT, GRANT, HOLDER, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset,
+    client, direct, fund, incoming, limits, quote, receiver,
 };
 use crate::database::{Database, id, now};
 use bursar_core::Id;
+use bursar_core::access::ClientId;
 use bursar_core::ledger::{AccountKind, LocalRoute, Transfer, TransferKind};
 use bursar_core::limits::Spend;
 use bursar_core::outgoing::{Create, Loaded, create_local};
@@ -60,12 +61,12 @@ fn pay(
     let plan = create_local(&loaded, ask, now()).expect("the rules allow it");
     if let Some(number) = quote {
         quotes::insert(tx, &crate::bank::quote(number, from, to, price.debit, price.receive))?;
-        quotes::set_used(tx, &id(QUOTE + number), &plan.payment.id)?;
+        quotes::set_used(tx, &id(QUOTE + number), &plan.settled.payment.id)?;
     }
-    outgoing_payment::insert(tx, &plan.payment)?;
+    outgoing_payment::insert(tx, &plan.settled.payment)?;
     spend::put(tx, &access.id, window, &spent, &plan.spend)?;
-    ledger::transfer(tx, &plan.transfers, now())?;
-    incoming_payment::update(tx, &before, &plan.receiver)
+    ledger::transfer(tx, &plan.settled.transfers, now())?;
+    incoming_payment::update(tx, &before, &plan.settled.receiver)
 }
 
 /// Alice (1) and Bob (2) with dollars of Canada, Carol (3) with those of the United States; payments of one asset and
@@ -467,6 +468,30 @@ fn damaged_quotes(db: &Database) {
     check(db, |tx| name(tx, 2, Some(id(QUOTE + 1))), &[unquoted(2)]);
     check(db, |tx| name(tx, 2, Some(id(99))), &[unquoted(2)]);
     check(db, |tx| run(tx, "DELETE FROM quote WHERE id = $1", &[(&id(QUOTE + 1)).into()]), &[unquoted(1)]);
+}
+
+/// Payments under no grant: only those of the owner of the money, at a price that they were quoted.
+pub fn payments_that_nobody_allowed(db: &Database) {
+    used(db);
+    fn made_by(tx: &mut Tx<'_>, payment: u64, client: &ClientId, granted: bool) -> Result<(), Error> {
+        let sql = if granted {
+            "UPDATE outgoing_payment SET client = $2 WHERE id = $1"
+        } else {
+            "UPDATE outgoing_payment SET client = $2, access_id = NULL WHERE id = $1"
+        };
+        run(tx, sql, &[(&id(PAYMENT + payment)).into(), (&client.to_string()).into()])
+    }
+    fn person(number: u64) -> ClientId {
+        ClientId::Holder(id(HOLDER + number))
+    }
+    let unallowed = |payment: u64| format!("payment {} was allowed by nobody", id(PAYMENT + payment));
+    let counted = || window(1, 0, "counts something else than was paid");
+    // Alice's first payment has a quote, her second has none.
+    check(db, |tx| made_by(tx, 1, &person(1), false), &[counted()]);
+    check(db, |tx| made_by(tx, 2, &person(1), false), &[counted(), unallowed(2)]);
+    check(db, |tx| made_by(tx, 1, &person(2), false), &[counted(), unallowed(1)]);
+    check(db, |tx| made_by(tx, 1, &client(), false), &[counted(), unallowed(1)]);
+    check(db, |tx| made_by(tx, 1, &person(1), true), &[counted(), unallowed(1)]);
 }
 
 /// Limits that were lowered: what had been spent before is no fault, what was spent afterwards is.

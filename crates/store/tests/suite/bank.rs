@@ -6,7 +6,7 @@ use bursar_core::access::{ClientId, GrantedAccess};
 use bursar_core::grant::{BoundKey, Finish, Grant, State};
 use bursar_core::incoming::IncomingPayment;
 use bursar_core::ledger::{AccountKind, Transfer, TransferKind};
-use bursar_core::outgoing::{self, OutgoingPayment};
+use bursar_core::outgoing::{self, Counted, OutgoingPayment};
 use bursar_core::quote::{Price, Quote};
 use bursar_core::rate::UnitRate;
 use bursar_store::account_holder::{self, AccountHolder};
@@ -167,8 +167,7 @@ pub fn payment(number: u64, person: u64, incoming: u64, debit: Amount, receive: 
         id: id(PAYMENT + number),
         wallet_address: id(WALLET + person),
         client: client(),
-        access: id(ACCESS + person),
-        window: 0,
+        counted: Some(Counted { access: id(ACCESS + person), window: 0 }),
         quote: None,
         receiver: receiver(incoming),
         incoming_payment: id(INCOMING + incoming),

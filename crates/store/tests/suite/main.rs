@@ -17,6 +17,7 @@ mod movements;
 mod payments;
 mod people;
 mod races;
+mod requests;
 mod server;
 mod statements;
 mod wallets;
@@ -42,6 +43,7 @@ suite! {
         an_empty_database_is_sound,
         a_used_database_is_sound,
         every_kind_of_damage_is_found,
+        payments_that_nobody_allowed,
         limits_that_were_lowered,
         damage_that_the_database_itself_refuses,
         the_auditor_sees_one_moment,
@@ -113,6 +115,7 @@ suite! {
         a_failed_migration_leaves_nothing_behind,
         quotes_of_the_first_version_are_still_read,
         passwords_of_the_first_version_still_count,
+        payments_of_the_first_version_keep_their_grant,
     }
     movements {
         each_end_has_its_list,
@@ -178,5 +181,12 @@ suite! {
         keys_come_and_go,
         a_payment_moves_money_between_two_accounts,
         addresses_of_an_account_holder,
+        the_nearest_address_above,
+        an_address_changes_for_its_owner_only,
+        keys_have_names_and_a_last_use,
+    }
+    requests {
+        requests_come_back,
+        requests_are_listed_for_their_owner,
     }
 }

@@ -1,7 +1,8 @@
 //! Bringing the schema up to date: fresh, again, several at once, and when it cannot be done.
 
 use crate::database::{Database, id, now, seconds};
-use bursar_store::{Applied, Error, MIGRATIONS, Store, account_holder, password, quote, setting};
+use bursar_core::outgoing::Counted;
+use bursar_store::{Applied, Error, MIGRATIONS, Store, account_holder, outgoing_payment, password, quote, setting};
 
 fn names() -> Vec<&'static str> {
     MIGRATIONS.iter().map(|(name, _)| *name).collect()
@@ -70,15 +71,17 @@ pub fn a_failed_migration_leaves_nothing_behind(db: &Database) {
     assert_eq!(Applied::at(&db.location, now()).map(|applied| applied.applied), Ok(names()));
 }
 
-pub fn quotes_of_the_first_version_are_still_read(db: &Database) {
+/// A database of the first version with an account holder and a wallet address; how to write an id there.
+fn first_version(db: &Database) -> impl Fn(u64) -> String {
     db.run(
         "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL);
          INSERT INTO schema_version (version, name, applied_at) VALUES (1, '0001_initial', 0)",
     );
     db.run(MIGRATIONS[0].1);
-    let bytes = |number: u64| {
+    let is_file = db.is_file();
+    let bytes = move |number: u64| {
         let hex: String = id(number).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        if db.is_file() { format!("X'{hex}'") } else { format!("'\\x{hex}'::bytea") }
+        if is_file { format!("X'{hex}'") } else { format!("'\\x{hex}'::bytea") }
     };
     let (holder, account, wallet) = (bytes(1), bytes(2), bytes(3));
     db.run(&format!(
@@ -88,6 +91,33 @@ pub fn quotes_of_the_first_version_are_still_read(db: &Database) {
          INSERT INTO wallet_address (id, url, holder_id, account_id, asset_code, asset_scale, created_at)
              VALUES ({wallet}, 'https://bank.example/a', {holder}, {account}, 'CAD', 2, 0)"
     ));
+    bytes
+}
+
+pub fn payments_of_the_first_version_keep_their_grant(db: &Database) {
+    let bytes = first_version(db);
+    let (wallet, grant, access, payment) = (bytes(3), bytes(4), bytes(5), bytes(6));
+    db.run(&format!(
+        "INSERT INTO op_grant (id, state, client, key_kid, key_x, endpoint, created_at, expires_at)
+             VALUES ({grant}, 'issued', 'https://app.example/', 'k', {grant}, 'e', 0, 1);
+         INSERT INTO grant_access (id, grant_id, place, resource, actions)
+             VALUES ({access}, {grant}, 0, 'outgoing-payment', 'create');
+         INSERT INTO outgoing_payment (id, wallet_address_id, client, access_id, window_index, receiver,
+                 incoming_payment_id, debit, debit_asset_code, debit_asset_scale, receive, receive_asset_code,
+                 receive_asset_scale, sent, state, created_at)
+             VALUES ({payment}, {wallet}, 'https://app.example/', {access}, 7, 'r', {payment}, 5, 'CAD', 2, 5, 'CAD', 2,
+                 5, 'completed', 0)"
+    ));
+    let payment = db.read(|tx| outgoing_payment::by_id(tx, &id(6))).expect("it is still there");
+    assert_eq!(payment.counted, Some(Counted { access: id(5), window: 7 }));
+    // Its grant is still held by it.
+    let orphan = db.try_write(|tx| tx.execute("DELETE FROM grant_access", &[]));
+    assert!(matches!(orphan, Err(Error::Unavailable(_))), "{orphan:?}");
+}
+
+pub fn quotes_of_the_first_version_are_still_read(db: &Database) {
+    let bytes = first_version(db);
+    let wallet = bytes(3);
     for (number, asset) in [(4, "CAD"), (5, "USD")] {
         let (quote, incoming) = (bytes(number), bytes(9));
         db.run(&format!(

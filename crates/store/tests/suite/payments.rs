@@ -1,14 +1,14 @@
 //! Incoming payments, quotes, outgoing payments, and the counters of what was spent.
 
 use crate::bank::{
-    ACCESS, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset, incoming, payment, price,
-    quote,
+    ACCESS, HOLDER, INCOMING, PAYMENT, QUOTE, add_incoming, add_mandate, add_person, amount, asset, incoming, payment,
+    price, quote,
 };
 use crate::database::{Database, edges_of_time, id, seconds};
 use bursar_core::access::ClientId;
 use bursar_core::incoming::IncomingPayment;
 use bursar_core::limits::{Received, Spend};
-use bursar_core::outgoing::OutgoingPayment;
+use bursar_core::outgoing::{Counted, OutgoingPayment};
 use bursar_core::quote::{Price, Quote};
 use bursar_store::{Error, incoming_payment, outgoing_payment, quote as quotes, spend};
 use bursar_types::VALUE_MAX;
@@ -178,6 +178,10 @@ pub fn only_quotes_that_expired_unused_are_deleted(db: &Database) {
     assert_eq!((delete(9, 2), left()), (1, vec![2]));
 }
 
+fn counted(number: u64, window: i64) -> Option<Counted> {
+    Some(Counted { access: id(ACCESS + number), window })
+}
+
 pub fn outgoing_payments_come_back(db: &Database) {
     with_people(db);
     let [first, last] = edges_of_time();
@@ -185,18 +189,24 @@ pub fn outgoing_payments_come_back(db: &Database) {
         payment(1, 1, 1, amount(136, "CAD/2"), amount(100, "USD/2")),
         OutgoingPayment {
             client: jwk_client(),
-            window: i64::MIN,
+            counted: counted(2, i64::MIN),
             quote: Some(id(QUOTE + 1)),
             metadata: Some(r#"{"a":"ü"}"#.to_owned()),
             created_at: first,
             ..payment(2, 2, 9, amount(VALUE_MAX, "A.very-long_code/18"), amount(VALUE_MAX, "JPY/0"))
         },
         OutgoingPayment {
-            window: i64::MAX,
+            counted: counted(1, i64::MAX),
             price: with_fee(),
             sent: amount(3, "CAD/2"),
             created_at: last,
             ..payment(3, 1, 1, amount(5, "CAD/2"), amount(0, "CAD/2"))
+        },
+        // Made in person, under no grant.
+        OutgoingPayment {
+            client: ClientId::Holder(id(HOLDER + 1)),
+            counted: None,
+            ..payment(4, 1, 1, amount(5, "CAD/2"), amount(5, "CAD/2"))
         },
     ];
     for stored in payments {
@@ -210,7 +220,7 @@ pub fn outgoing_payments_come_back(db: &Database) {
     assert!(matches!(insert(five(1)), Err(Error::Retry(_))));
     // Never more sent than debited; never without a mandate or a wallet.
     assert!(matches!(insert(OutgoingPayment { sent: amount(6, "CAD/2"), ..five(9) }), Err(Error::Unavailable(_))));
-    assert!(matches!(insert(OutgoingPayment { access: id(99), ..five(9) }), Err(Error::Unavailable(_))));
+    assert!(matches!(insert(OutgoingPayment { counted: counted(99, 0), ..five(9) }), Err(Error::Unavailable(_))));
     assert!(matches!(insert(OutgoingPayment { wallet_address: id(99), ..five(9) }), Err(Error::Unavailable(_))));
     db.run("UPDATE outgoing_payment SET state = 'lost'");
     assert!(matches!(db.try_read(|tx| outgoing_payment::by_id(tx, &id(PAYMENT + 1))), Err(Error::Corrupt(_))));

@@ -133,10 +133,10 @@ fn pay(tx: &mut Tx<'_>, access: &GrantedAccess, number: u64, shop: u64, cents: u
         metadata: None,
     };
     let plan = create_local(&loaded, ask, now())?;
-    outgoing_payment::insert(tx, &plan.payment)?;
+    outgoing_payment::insert(tx, &plan.settled.payment)?;
     spend::put(tx, &access.id, 0, &spent, &plan.spend)?;
-    ledger::transfer(tx, &plan.transfers, now())?;
-    incoming_payment::update(tx, &before, &plan.receiver)?;
+    ledger::transfer(tx, &plan.settled.transfers, now())?;
+    incoming_payment::update(tx, &before, &plan.settled.receiver)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use crate::bank::{ACCOUNT, HOLDER, INCOMING, add_incoming, add_person, asset, ho
 use crate::database::{Database, edges_of_time, id, now, seconds};
 use bursar_core::ledger::AccountKind;
 use bursar_store::wallet_address::{self, WalletAddress, WalletKey};
+use bursar_store::wallet_key::{self, OwnKey};
 use bursar_store::{Error, account_holder, ledger};
 
 pub fn wallet_addresses_come_back(db: &Database) {
@@ -128,4 +129,91 @@ pub fn addresses_of_an_account_holder(db: &Database) {
     db.write(|tx| wallet_address::deactivate_all(tx, &holder(1).id, seconds(6)));
     assert!(all_of(1).iter().all(|address| address.deactivated_at == Some(seconds(5))));
     assert_eq!(all_of(2)[0].deactivated_at, None);
+}
+
+pub fn the_nearest_address_above(db: &Database) {
+    let second =
+        WalletAddress { id: id(350), url: "https://bank.example/person-1/shop".to_owned(), ..wallet(1, "CAD/2") };
+    let stored = second.clone();
+    db.write(move |tx| {
+        add_person(tx, 1, "CAD/2")?;
+        wallet_address::insert(tx, &stored)
+    });
+    let above = |url: &'static str| {
+        db.read(move |tx| wallet_address::nearest_above(tx, url, "https://bank.example")).map(|above| above.url)
+    };
+    assert_eq!(above("https://bank.example/person-1/shop/a/b"), Some(second.url));
+    assert_eq!(above("https://bank.example/person-1/other"), Some(wallet(1, "CAD/2").url));
+    assert_eq!(above("https://bank.example/person-1"), None);
+}
+
+pub fn an_address_changes_for_its_owner_only(db: &Database) {
+    db.write(|tx| add_person(tx, 1, "CAD/2"));
+    type Change = fn(&mut bursar_store::Tx<'_>, &bursar_core::Id) -> Result<(), Error>;
+    let change = |change: Change, person: u64| db.try_write(move |tx| change(tx, &id(HOLDER + person)));
+    let stands = || {
+        let found = db.read(|tx| wallet_address::by_id(tx, &wallet(1, "CAD/2").id)).expect("it is there");
+        (found.public_name, found.deactivated_at)
+    };
+    const RENAME: Change = |tx, holder| wallet_address::rename(tx, &wallet(1, "CAD/2").id, holder, Some("Ünï \"<b>"));
+    const UNNAME: Change = |tx, holder| wallet_address::rename(tx, &wallet(1, "CAD/2").id, holder, None);
+    const CLOSE: Change = |tx, holder| wallet_address::deactivate(tx, &wallet(1, "CAD/2").id, holder, seconds(5));
+    const OPEN: Change = |tx, holder| wallet_address::reactivate(tx, &wallet(1, "CAD/2").id, holder);
+    for refused in [RENAME, UNNAME, CLOSE, OPEN] {
+        assert!(matches!(change(refused, 2), Err(Error::Guard(_))), "another's");
+    }
+    assert!(matches!(change(OPEN, 1), Err(Error::Guard(_))), "it is active");
+    assert_eq!(change(RENAME, 1), Ok(()));
+    assert_eq!(change(CLOSE, 1), Ok(()));
+    assert_eq!(stands(), (Some("Ünï \"<b>".to_owned()), Some(seconds(5))));
+    assert!(matches!(change(CLOSE, 1), Err(Error::Guard(_))), "it is deactivated");
+    assert_eq!((change(UNNAME, 1), change(OPEN, 1)), (Ok(()), Ok(())));
+    assert_eq!(stands(), (None, None));
+}
+
+pub fn keys_have_names_and_a_last_use(db: &Database) {
+    db.write(|tx| {
+        add_person(tx, 1, "CAD/2")?;
+        add_person(tx, 2, "CAD/2")
+    });
+    let address = wallet(1, "CAD/2").id;
+    let key = |number: u64, kid: &str, name: Option<&str>| OwnKey {
+        id: id(number),
+        kid: kid.to_owned(),
+        x: [number as u8; 32],
+        name: name.map(str::to_owned),
+        created_at: seconds(1),
+        used_at: None,
+    };
+    let first = key(1, "a", Some("Laptop \"ü\""));
+    let stored = first.clone();
+    db.write(move |tx| {
+        wallet_key::insert(tx, &address, &stored)?;
+        let plain = WalletKey { kid: "b".to_owned(), x: [2; 32] };
+        wallet_address::insert_key(tx, &id(2), &address, &plain, seconds(1))
+    });
+    let again = key(3, "a", None);
+    assert!(matches!(db.try_write(move |tx| wallet_key::insert(tx, &address, &again)), Err(Error::Unique(_))));
+    let keys = || db.read(move |tx| wallet_key::of_address(tx, &address));
+    assert_eq!(keys(), [first.clone(), key(2, "b", None)]);
+    let by_id = |address: bursar_core::Id, number: u64| db.read(move |tx| wallet_key::by_id(tx, &address, &id(number)));
+    assert_eq!((by_id(address, 1), by_id(wallet(2, "CAD/2").id, 1), by_id(address, 9)), (Some(first), None, None));
+
+    let url = "https://bank.example/person-1";
+    let used = |url: &'static str, kid: &'static str, at, after| {
+        db.write(move |tx| wallet_key::note_use(tx, url, kid, seconds(at), seconds(after)))
+    };
+    assert!(used(url, "a", 100, 40));
+    assert!(!used(url, "a", 120, 60), "it is noted since");
+    assert!(used(url, "a", 200, 100));
+    assert!(!used(url, "c", 200, 100) && !used("https://bank.example/person-2", "a", 200, 100));
+    let uses: Vec<_> = keys().into_iter().map(|key| key.used_at).collect();
+    assert_eq!(uses, [Some(seconds(200)), None]);
+
+    let revoke = |number: u64| db.try_write(move |tx| wallet_key::revoke(tx, &address, &id(number), seconds(9)));
+    assert_eq!(revoke(1), Ok(()));
+    assert!(matches!(revoke(1), Err(Error::Guard(_))));
+    assert!(matches!(revoke(9), Err(Error::Guard(_))));
+    assert_eq!((keys().len(), by_id(address, 1)), (1, None));
+    assert!(!used(url, "a", 900, 800));
 }

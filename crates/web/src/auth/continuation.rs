@@ -6,7 +6,7 @@ use crate::request::{AUTH, Named, Raw};
 use axum::extract::State;
 use axum::http::StatusCode;
 use bursar_app::refusals::Code;
-use bursar_app::{App, Error, grants};
+use bursar_app::{App, Error, grants, key_uses};
 use bursar_types::{ContinueRequest, ContinueResponse};
 use std::sync::Arc;
 
@@ -37,5 +37,6 @@ async fn authenticate(app: &App, id: &str, raw: &Raw) -> Result<grants::GrantId,
     raw.signatures(AUTH)?;
     let key = grants::public_key(app, &grant.client, &grant.key).await?;
     raw.verify_signed_by(app, &grant.key.kid, &key, AUTH).await?;
+    key_uses::note(app, &grant.client, &grant.key.kid);
     Ok(grant.id)
 }

@@ -6,7 +6,7 @@ use crate::request::{AUTH, Raw};
 use axum::extract::State;
 use bursar_app::keys::KnownClient;
 use bursar_app::refusals::Code;
-use bursar_app::{App, Error, grants, keys};
+use bursar_app::{App, Error, grants, key_uses, keys};
 use bursar_httpsig::ParsedSignature;
 use bursar_types::{ClientRef, GrantRequest, GrantResponse};
 use std::sync::Arc;
@@ -40,5 +40,6 @@ async fn identify(
         ClientRef::WalletAddress(named) => keys::client_at(app, &named.wallet_address, signature.key_id()).await?,
     };
     raw.verify(app, signature, &client.public_key, AUTH).await?;
+    key_uses::note(app, &client.id, &client.key.kid);
     Ok(keys::with_name(app, client).await)
 }

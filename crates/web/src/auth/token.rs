@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use bursar_app::refusals::Code;
 use bursar_app::tokens::{self, Managed, Management};
-use bursar_app::{App, Error, grants};
+use bursar_app::{App, Error, grants, key_uses};
 use bursar_types::RotateResponse;
 use std::sync::Arc;
 
@@ -36,5 +36,6 @@ async fn authenticate(app: &App, id: &str, raw: &Raw, what: Management) -> Resul
     raw.signatures(AUTH)?;
     let key = grants::public_key(app, &managed.client, &managed.key).await?;
     raw.verify_signed_by(app, &managed.key.kid, &key, AUTH).await?;
+    key_uses::note(app, &managed.client, &managed.key.kid);
     Ok(managed)
 }

@@ -3,6 +3,7 @@
 use crate::error::WebError;
 use crate::json::Json;
 use crate::request::{Named, Raw};
+use crate::{wallet, wallet_address};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -45,8 +46,12 @@ async fn list_incoming(State(app): State<Arc<App>>, raw: Raw) -> Result<Json<Pag
     Ok(Json(incoming::list(&app, caller, list_query(&raw)?).await?))
 }
 
-/// `get-incoming-payment`: the public view without a token, more with one. A bad token is refused.
+/// `get-incoming-payment`: the public view without a token, more with one. A bad token is refused. People get a page that
+/// shows how to pay it.
 async fn get_incoming(State(app): State<Arc<App>>, Named(id): Named, raw: Raw) -> Result<Response, WebError> {
+    if !raw.headers.contains_key(header::AUTHORIZATION) && wallet_address::wants_page(&raw.headers) {
+        return Ok(wallet::pay_page(&app, &id).await);
+    }
     if !raw.headers.contains_key(header::AUTHORIZATION) {
         return Ok(Json(incoming::get_public(&app, &id).await?).into_response());
     }

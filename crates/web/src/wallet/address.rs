@@ -25,17 +25,17 @@ struct AddressPage {
 }
 
 /// A QR code (ISO/IEC 18004) as one path of unit squares.
-struct Code2d {
+pub(super) struct Code2d {
     /// Modules along a side, the quiet zone of four on each side included.
-    side: i32,
-    path: String,
+    pub(super) side: i32,
+    pub(super) path: String,
 }
 
 const QUIET: i32 = 4;
 
 impl Code2d {
     /// None for text that is too long for one.
-    fn new(text: &str) -> Option<Self> {
+    pub(super) fn new(text: &str) -> Option<Self> {
         let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
         let mut path = String::new();
         for y in 0..code.size() {

@@ -40,6 +40,7 @@ const STYLES: &str = concat!(
     include_str!("../../assets/css/forms.css"),
     include_str!("../../assets/css/consent.css"),
     include_str!("../../assets/css/account.css"),
+    include_str!("../../assets/css/pay.css"),
 );
 
 static STYLE: Asset = Asset::new("wallet", "css", "text/css; charset=utf-8", STYLES.as_bytes());

@@ -11,8 +11,15 @@ use url::form_urlencoded;
 /// Each has a path, the words for a wide and for a narrow screen, and the outline of its icon in a square of 24 units.
 const MENU: &[(&str, &str, &str, &str)] = &[
     ("/wallet", "Home", "Home", "M3.5 11 12 4l8.5 7M6 9.5V20h12V9.5M10 20v-5.5h4V20"),
+    ("/wallet/send", "Send and request", "Send", "M20.5 3.5 3.5 10l7 3.5 3.5 7zM10.5 13.5 15 9"),
     ("/wallet/payments", "Payments", "Payments", "M7 20V5M3.5 8.5 7 5l3.5 3.5M17 4v15m-3.5-3.5L17 19l3.5-3.5"),
     ("/wallet/apps", "Apps", "Apps", "M4.5 4.5h6v6h-6zM13.5 4.5h6v6h-6zM4.5 13.5h6v6h-6zM16.5 13.5v6M13.5 16.5h6"),
+    (
+        "/wallet/addresses",
+        "Addresses",
+        "Addresses",
+        "M4 12a8 8 0 1 1 16 0v1.5a2.5 2.5 0 0 1-5 0V8M15 12a3 3 0 1 1-6 0 3 3 0 0 1 6 0",
+    ),
     (
         "/wallet/account",
         "Account",
@@ -20,6 +27,9 @@ const MENU: &[(&str, &str, &str, &str)] = &[
         "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM4.5 20.5c.8-3.6 3.8-5.5 7.5-5.5s6.7 1.9 7.5 5.5",
     ),
 ];
+
+/// Parts of the wallet that belong to another entry of the menu than their path says.
+const ELSEWHERE: &[(&str, &str)] = &[("/wallet/request", "/wallet/send")];
 
 /// A link of the menu.
 #[derive(Debug, Clone)]
@@ -35,7 +45,10 @@ pub(super) struct Link {
 /// The menu as it looks at `here`.
 fn menu(here: &str) -> Vec<Link> {
     let path = here.split(['?', '#']).next().unwrap_or_default();
-    let is_below = |part: &str| path.strip_prefix(part).is_some_and(|rest| rest.starts_with('/'));
+    let lies_in = |path: &str, part: &str| path.strip_prefix(part).is_some_and(|rest| rest.starts_with('/'));
+    let moved = ELSEWHERE.iter().find(|(from, _)| path == *from || lies_in(path, from));
+    let path = moved.map_or(path, |(_, to)| to);
+    let is_below = |part: &str| lies_in(path, part);
     // Everything is below the first entry, so that one is only where nothing else is.
     let of = |part: &str| path == part || (part != MENU[0].0 && is_below(part));
     MENU.iter().map(|&(path, label, short, icon)| Link { path, label, short, icon, is_here: of(path) }).collect()
@@ -75,6 +88,20 @@ pub(super) static SECOND_OFF: Flash = Flash { code: "second-off", text: "From no
 pub(super) static SESSION_ENDED: Flash = Flash { code: "session-ended", text: "That browser was logged out." };
 pub(super) static SESSIONS_ENDED: Flash = Flash { code: "sessions-ended", text: "All other browsers were logged out." };
 pub(super) static UNLINKED: Flash = Flash { code: "unlinked", text: "The log-in was unlinked." };
+pub(super) static ADDRESS_CREATED: Flash =
+    Flash { code: "address-created", text: "The address is yours, and can be paid at once." };
+pub(super) static ADDRESS_RENAMED: Flash = Flash { code: "address-renamed", text: "The public name was saved." };
+pub(super) static ADDRESS_CLOSED: Flash =
+    Flash { code: "address-closed", text: "The address is deactivated: nobody can pay to it or from it." };
+pub(super) static ADDRESS_OPENED: Flash =
+    Flash { code: "address-opened", text: "The address is active again, and can be paid at once." };
+pub(super) static KEY_ADDED: Flash = Flash { code: "key-added", text: "The key was added, and is in force." };
+pub(super) static KEY_REMOVED: Flash =
+    Flash { code: "key-removed", text: "The key was removed. Nothing that it signs is accepted any more." };
+pub(super) static REQUEST_MADE: Flash =
+    Flash { code: "request-made", text: "The request is ready. Give its link to whoever shall pay." };
+pub(super) static REQUEST_CLOSED: Flash =
+    Flash { code: "request-closed", text: "The request is closed: it takes no more money." };
 static FLASHES: &[&Flash] = &[
     &DISPLAY_SAVED,
     &APP_PAUSED,
@@ -93,6 +120,14 @@ static FLASHES: &[&Flash] = &[
     &SESSION_ENDED,
     &SESSIONS_ENDED,
     &UNLINKED,
+    &ADDRESS_CREATED,
+    &ADDRESS_RENAMED,
+    &ADDRESS_CLOSED,
+    &ADDRESS_OPENED,
+    &KEY_ADDED,
+    &KEY_REMOVED,
+    &REQUEST_MADE,
+    &REQUEST_CLOSED,
 ];
 
 impl Flash {
@@ -193,6 +228,9 @@ mod tests {
         check("/wallet?a=b", Some("/wallet"));
         check("/wallet/account", Some("/wallet/account"));
         check("/wallet/account/display?x=/wallet", Some("/wallet/account"));
+        check("/wallet/request", Some("/wallet/send"));
+        check("/wallet/request/0196e0c2/close", Some("/wallet/send"));
+        check("/wallet/requests", None);
         check("/wallet/accounting", None);
         check("/wallet/elsewhere", None);
         check("/", None);

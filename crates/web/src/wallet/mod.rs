@@ -6,11 +6,13 @@
 
 mod account;
 mod address;
+mod addresses;
 mod agent;
 mod apps;
 mod assets;
 mod confirm;
 mod consent;
+mod developer_keys;
 mod figures;
 mod frame;
 mod gallery;
@@ -24,8 +26,11 @@ mod names;
 mod page;
 mod pager;
 mod passkey;
+mod pay;
 mod payments;
+mod request;
 mod second;
+mod send;
 mod signup;
 mod view;
 mod visitor;
@@ -35,6 +40,7 @@ pub(crate) use address::address_page;
 pub(crate) use gallery::show as gallery;
 pub(crate) use login::start as start_page;
 pub(crate) use page::nowhere;
+pub(crate) use pay::pay_page;
 pub(crate) use visitor::Visitor;
 
 use axum::Router;
@@ -71,6 +77,20 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/wallet/account", get(account::show))
         .route("/wallet/account/display", post(account::set_display))
         .merge(account_routes())
+        .route("/wallet/send", get(send::form).post(send::ask))
+        .route("/wallet/send/{id}", get(send::show).post(send::confirm))
+        .route("/wallet/request", get(request::list).post(request::create))
+        .route("/wallet/request/{id}", get(request::show))
+        .route("/wallet/request/{id}/close", get(request::ask_close).post(request::close))
+        .route("/wallet/addresses", get(addresses::list).post(addresses::create))
+        .route("/wallet/addresses/new", get(addresses::new))
+        .route("/wallet/addresses/{id}", get(addresses::show))
+        .route("/wallet/addresses/{id}/name", post(addresses::rename))
+        .route("/wallet/addresses/{id}/deactivate", get(addresses::ask_deactivate).post(addresses::deactivate))
+        .route("/wallet/addresses/{id}/reactivate", post(addresses::reactivate))
+        .route("/wallet/addresses/{id}/keys", get(developer_keys::list).post(developer_keys::add))
+        .route("/wallet/addresses/{id}/keys/new", get(developer_keys::new).post(developer_keys::generate))
+        .route("/wallet/addresses/{id}/keys/{key}/remove", get(developer_keys::ask_remove).post(developer_keys::remove))
         .route("/auth/interact/{id}/{path}", get(consent::show).post(consent::decide))
         .route("/auth/interact/{id}/{path}/finish/{ticket}", get(consent::finish))
         .route("/assets/{file}", get(assets::get))

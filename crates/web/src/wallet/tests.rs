@@ -1,11 +1,14 @@
 //! The pages as browsers meet them, without a network: requests go straight to the routes.
 
 mod account;
+mod addresses;
 mod apps;
 mod consent;
+mod developer_keys;
 mod frame;
 mod log_in;
 mod payments;
+mod send;
 
 use super::routes;
 use axum::Router;
@@ -15,11 +18,12 @@ use bursar_app::accounts::{self, NewAccount};
 use bursar_app::config::Config;
 use bursar_app::interactions::{self, Stage};
 use bursar_app::keys::KnownClient;
-use bursar_app::{App, Clock, Random, grants};
+use bursar_app::login::LoggedIn;
+use bursar_app::{App, Clock, Error, Random, grants};
 use bursar_core::Secret;
 use bursar_core::access::ClientId;
 use bursar_core::grant::BoundKey;
-use bursar_store::{Location, Store};
+use bursar_store::{Location, Store, account_holder};
 use bursar_types::{Asset, GrantResponse};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -93,6 +97,20 @@ impl Provider {
     async fn stage(&self, link: &str) -> Stage {
         let (id, path) = link.strip_prefix("/auth/interact/").unwrap().split_once('/').unwrap();
         interactions::view(&self.app, id, path).await.unwrap().stage
+    }
+
+    /// Somebody as logged in, for asking use cases.
+    async fn person(&self, name: &str) -> LoggedIn {
+        let wanted = name.to_owned();
+        let found = self.app.store.read(move |tx| account_holder::by_name(tx, &wanted).map_err(Error::from)).await;
+        LoggedIn { holder: found.unwrap().unwrap().id, name: name.to_owned() }
+    }
+
+    /// A browser in which somebody is logged in.
+    async fn logged_in(&self, name: &str) -> Browser<'_> {
+        let mut browser = self.browser();
+        browser.log_in_at("/login", name, name).await.location();
+        browser
     }
 
     fn browser(&self) -> Browser<'_> {
