@@ -253,6 +253,8 @@ class Liar {
         this.redeemed = { ...Object.fromEntries(new URLSearchParams(body)), authorization: request.headers.authorization };
         return json(this.status === 200 ? { id_token: this.token ?? this.#idToken(), token_type: 'Bearer' } : { error: 'invalid_grant' }, this.status);
       }
+      case '/caught':
+        return response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Caught</title>');
       default:
         return response.writeHead(404).end();
     }
@@ -337,19 +339,15 @@ scenario(
 
     await row('an answer in another browser, or a second time', async () => {
       const [victim, attacker] = [await Person.sitDown(), await Person.sitDown()];
-      let answer;
-      const caught = await attacker.context.newPage();
-      await caught.route(/\/login\/with\/corp\/back/, (route) => {
-        answer = route.request().url();
-        return route.fulfill({ body: 'caught' });
-      });
-      await caught.goto(`${provider.url}/login`);
+      // The attacker's browser stops on the way back.
+      liar.bringing = { to: `${corp.url}/caught` };
+      const caught = await attacker.open(`${provider.url}/login`);
       await button(caught, 'Continue with Corp').click();
-      await caught.getByText('caught').waitFor();
+      await caught.waitForURL((url) => url.pathname === '/caught');
+      const answer = `${provider.url}/login/with/corp/back${new URL(caught.url()).search}`;
       const page = await victim.open(answer);
       assert.match(await text(page), begunElsewhere);
       assert.ok(!(await isIn(victim)));
-      await caught.unrouteAll();
       await caught.goto(answer);
       assert.equal(path(caught), '/wallet');
       await caught.context().clearCookies({ name: /session/ });
@@ -357,11 +355,12 @@ scenario(
       assert.match(await text(caught), /done once already/);
       assert.ok(!(await isIn(attacker)));
       await victim.leave(/403/);
-      await attacker.leave(/403/);
+      await attacker.leave(/403/, ...ITS_OWN);
     });
 
     await row('a name that is another’s', async () => {
       // Alice is known there as one person; somebody else who takes her name there is not her.
+      liar.reset();
       liar.claims = { sub: 'somebody-else' };
       const person = await Person.sitDown();
       const page = await go(person);
