@@ -77,7 +77,7 @@ impl Stream {
     #[must_use]
     pub fn after(self, event: Event<'_>) -> Self {
         match (self, event) {
-            (Self::Ended(end), Event::Start | Event::Stop) if end == End::Revoked => self,
+            (Self::Ended(End::Revoked), Event::Start | Event::Stop) => self,
             (_, Event::Start) => Self::Paying,
             (Self::Ended(_), _) => self,
             (_, Event::TokenEnded) => Self::Ended(End::Revoked),

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 /// Browsers that are remembered; who has not come for longest is forgotten.
 const VISITORS_MAX: usize = 100;
 /// Exchanges that are kept for each.
-const EXCHANGES_MAX: usize = 40;
+const EXCHANGES_MAX: usize = 25;
 /// Characters of a body that are kept.
 const BODY_MAX: usize = 6_000;
 /// Payments that are kept for each.
