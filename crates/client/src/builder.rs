@@ -142,7 +142,16 @@ impl<Who> Builder<Who> {
             None => default_http()?,
         };
         let Self { timeout, clock, random, .. } = self;
-        Ok(Client::new(Arc::new(Transport { http, timeout, urls, user_agent, clock, random, identity })))
+        Ok(Client::new(Arc::new(Transport {
+            http,
+            timeout,
+            urls,
+            user_agent,
+            clock,
+            random,
+            identity,
+            observer: None,
+        })))
     }
 }
 

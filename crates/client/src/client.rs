@@ -1,6 +1,7 @@
 //! The two kinds of client.
 
 use crate::builder::{Anonymous, Builder};
+use crate::exchange::{Exchange, Observer};
 use crate::grant::Grants;
 use crate::incoming_payment::PublicIncomingPayments;
 use crate::session::Session;
@@ -36,6 +37,26 @@ impl Client {
 
     pub(crate) fn new(transport: Arc<Transport>) -> Self {
         Self { transport }
+    }
+
+    /// The same client, with the same connections, which tells this function of every request that it sends and of what
+    /// came back. Secrets are cut short before the function sees them: [`Exchange`]. The client that it is made from tells
+    /// nobody, so that each user of a program can have an observed client.
+    ///
+    /// The function is called on the task that made the request, after the whole answer was read and before the call
+    /// returns; it must not wait. A request that is sent twice is told twice. What a [`Session`] or a grant does that was
+    /// made with this client is told as well.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), bursar_client::BuildError> {
+    /// let client = bursar_client::Client::builder().build()?;
+    /// let client = client.observed(|exchange| eprintln!("{exchange}"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use = "the client that is returned is the one that tells"]
+    pub fn observed(&self, observer: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+        let observer = Some(Observer::new(observer));
+        Self { transport: Arc::new(Transport { observer, ..Transport::clone(&self.transport) }) }
     }
 
     /// A wallet address, given as an URL or a payment pointer (`$wallet.example/alice`).
@@ -92,6 +113,23 @@ impl AuthenticatedClient {
     /// The same client without its keys.
     pub fn public(&self) -> &Client {
         &self.public
+    }
+
+    /// The same client, which tells this function of every request and its answer: see [`Client::observed`].
+    ///
+    /// ```no_run
+    /// # fn example(client: bursar_client::AuthenticatedClient) {
+    /// let client = client.observed(|exchange| {
+    ///     eprintln!("{exchange}");
+    ///     for (name, value) in &exchange.request.headers {
+    ///         eprintln!("  {name}: {value}");
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    #[must_use = "the client that is returned is the one that tells"]
+    pub fn observed(&self, observer: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+        Self::new(self.public.observed(observer))
     }
 
     /// The wallet address by which the client names itself, in canonical form; `None` if it is known by its key alone.

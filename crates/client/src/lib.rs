@@ -77,6 +77,11 @@
 //! It does not keep requests out of your own network: a server program that is told wallet addresses by strangers has
 //! to do that in the HTTP client that it hands over ([`Builder::http_client`]).
 //!
+//! # Seeing what goes over the wire
+//!
+//! [`AuthenticatedClient::observed`] tells a function of the program's own each request and its answer, as an
+//! [`Exchange`] in which tokens and other secrets are cut short: for logs, and for pages that show developers what happens.
+//!
 //! # Errors
 //!
 //! [`Error`] tells apart what a program reacts to: [`Error::Refused`] carries the server's status, code, description and
@@ -98,6 +103,7 @@ mod client;
 mod clock;
 mod did;
 mod error;
+mod exchange;
 mod grant;
 mod incoming_payment;
 mod outgoing_payment;
@@ -117,6 +123,7 @@ pub use client::{AuthenticatedClient, Client};
 pub use clock::{Clock, Duration, Random, RandomError};
 pub use did::{DidDocument, VerificationMethod};
 pub use error::{BuildError, Error, InvalidGrantRequest, InvalidRedirect, NetworkError, Refusal};
+pub use exchange::{Exchange, Message};
 pub use grant::{Grant, GrantRequest, Grants, IssuedGrant, PendingGrant, SavedGrant, SavedPendingGrant};
 pub use incoming_payment::{IncomingPayments, NewIncomingPayment, PublicIncomingPayments};
 pub use outgoing_payment::{NewOutgoingPayment, OutgoingPayments};

@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, Duration, Random};
 use crate::error::{Error, NetworkError, Refusal};
+use crate::exchange::{Exchange, Observer};
 use crate::url_rules::{UrlRules, short};
 use bursar_httpsig::{PrivateKey, Request as SignedRequest, SignOptions, sign};
 use bursar_types::ClientRef;
@@ -20,6 +21,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Who the client is, and the key that it signs with.
+#[derive(Clone)]
 pub(crate) struct Identity {
     /// How it names itself in grant requests.
     pub(crate) client: ClientRef,
@@ -28,6 +30,7 @@ pub(crate) struct Identity {
 }
 
 /// Everything that sending a request needs.
+#[derive(Clone)]
 pub(crate) struct Transport {
     pub(crate) http: reqwest::Client,
     pub(crate) timeout: Duration,
@@ -37,6 +40,8 @@ pub(crate) struct Transport {
     pub(crate) random: Random,
     /// Without it nothing can be signed.
     pub(crate) identity: Option<Identity>,
+    /// Who is told of each exchange.
+    pub(crate) observer: Option<Observer>,
 }
 
 /// One request, which may be sent twice.
@@ -110,6 +115,13 @@ impl<'a> Call<'a> {
     }
 }
 
+/// What came back.
+struct Received {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
 /// A successful answer.
 pub(crate) struct Answer {
     url: String,
@@ -156,8 +168,29 @@ impl Transport {
 
     async fn send_once(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let url = call.url.as_str();
-        let mut request =
-            self.http.request(call.method.clone(), call.url.clone()).headers(self.headers(call)?).timeout(self.timeout);
+        let headers = self.headers(call)?;
+        let received = self.exchange(call, &headers).await;
+        if let Some(observer) = &self.observer {
+            let answer = received.as_ref().map(|got| (got.status, &got.headers, got.body.as_slice()));
+            observer.tell(&Exchange::new(&call.method, call.url, &headers, call.body.as_deref(), answer));
+        }
+        let Received { status, headers, body } = received?;
+        if status.is_success() {
+            return Ok(Answer { url: url.to_owned(), body });
+        }
+        if status.is_redirection() {
+            let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).map(short);
+            let target = location.map(|location| format!(" to {location}")).unwrap_or_default();
+            return Err(Error::invalid_response(url, format!("a redirect{target}, which is not followed")));
+        }
+        Err(Error::Refused(Box::new(Refusal::read(call.method.as_str(), url, status.as_u16(), &body))))
+    }
+
+    /// Sends the request and reads the whole answer, whatever it says.
+    async fn exchange(&self, call: &Call<'_>, headers: &HeaderMap) -> Result<Received, Error> {
+        let url = call.url.as_str();
+        let request = self.http.request(call.method.clone(), call.url.clone());
+        let mut request = request.headers(headers.clone()).timeout(self.timeout);
         if let Some(body) = &call.body {
             request = request.body(body.clone());
         }
@@ -175,15 +208,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        if status.is_success() {
-            return Ok(Answer { url: url.to_owned(), body });
-        }
-        if status.is_redirection() {
-            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(short);
-            let target = location.map(|location| format!(" to {location}")).unwrap_or_default();
-            return Err(Error::invalid_response(url, format!("a redirect{target}, which is not followed")));
-        }
-        Err(Error::Refused(Box::new(Refusal::read(call.method.as_str(), url, status.as_u16(), &body))))
+        Ok(Received { status, headers: std::mem::take(response.headers_mut()), body })
     }
 
     /// The header fields, the signature's included. Made anew for every sending, since a nonce is used once.

@@ -25,6 +25,7 @@ const PRINTING_PLACES: &[&str] = &[
     "crates/bursar/",
     "crates/bench/",
     "crates/pure/src/main.rs",
+    "examples/payment-platform/src/main.rs",
     "xtask/",
     "crates/testkit/src/main.rs",
     "crates/testkit/src/bin/",

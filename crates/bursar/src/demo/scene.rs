@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Who gets money: name, name shown, asset, scale.
@@ -38,9 +38,11 @@ pub struct Scene {
     /// The app's client.
     pub client: AuthenticatedClient,
     key_file: PathBuf,
+    /// The URL of the app's own page.
+    pub platform: String,
     exchanges: Arc<Mutex<Vec<String>>>,
-    stop: oneshot::Sender<()>,
-    server: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    servers: [JoinHandle<()>; 2],
     // Last, so that the folder is removed after everything in it is closed.
     folder: TempDir,
     aside: bool,
@@ -49,11 +51,8 @@ pub struct Scene {
 impl Scene {
     /// Starts the provider in a folder that is removed afterwards, and makes the accounts. `aside`: the story is told on
     /// the error output, since the other one is for a program.
-    pub async fn open(listen: SocketAddr, aside: bool) -> anyhow::Result<Self> {
-        let listener = match TcpListener::bind(listen).await {
-            Ok(listener) => listener,
-            Err(_) => TcpListener::bind(SocketAddr::new(listen.ip(), 0)).await.context("no port is free")?,
-        };
+    pub async fn open(listen: SocketAddr, platform: SocketAddr, aside: bool) -> anyhow::Result<Self> {
+        let (listener, page) = (bind(listen).await?, bind(platform).await?);
         let folder = tempfile::Builder::new().prefix("bursar-demo-").tempdir().context("cannot make a folder")?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
         let mut config = Config::new(&url, true, false)?;
@@ -68,17 +67,18 @@ impl Scene {
         let log = exchanges.clone();
         let router = bursar_web::router(app.clone())
             .layer(middleware::from_fn(move |request, next| note(log.clone(), request, next)));
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async move {
-            let _ = stopped.await;
-        };
-        let server = tokio::spawn(serve_until(router, listener, stopped));
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(serve_until(router, listener, until(stopped.clone())));
 
         let key = generate_key()?;
         let key_file = folder.path().join("payment-platform.pem");
         std::fs::write(&key_file, key.to_pem().as_bytes())?;
         let client = make_accounts(&app, key).await?;
-        Ok(Self { app, client, key_file, exchanges, stop, server, folder, aside })
+        // At another host than the provider: browsers share cookies between the ports of one.
+        let platform = format!("http://{}", page.local_addr()?);
+        let site = payment_platform::router(settings_of_page(&app, &client, &platform));
+        let servers = [server, tokio::spawn(serve_until(site, page, until(stopped)))];
+        Ok(Self { app, client, key_file, platform, exchanges, stop, servers, folder, aside })
     }
 
     /// Tells a line.
@@ -108,6 +108,11 @@ impl Scene {
             "  Its clock was moved ahead: it shows {}.",
             self.app.clock.now().strftime("%-d %B %Y %H:%M UTC")
         ));
+        self.line(format!("\n{}", "The app’s own page, with every request that it sends:".bold()));
+        self.line(format!(
+            "  {}  (its mandates are yours to approve: log in as user, password {PASSWORD})",
+            self.platform
+        ));
         self.line(format!(
             "\n  {:<16} {:<40} {}",
             "log in as".dimmed(),
@@ -133,12 +138,44 @@ impl Scene {
 
     /// Stops the provider and removes its data.
     pub async fn close(self) {
-        let _ = self.stop.send(());
-        let _ = Clock::within(std::time::Duration::from_secs(3), self.server).await;
+        let _ = self.stop.send(true);
+        for server in self.servers {
+            let _ = Clock::within(std::time::Duration::from_secs(3), server).await;
+        }
         drop(self.client);
         drop(self.app);
         // What cannot be removed now lies in the system's folder for temporary files.
         let _ = self.folder.close();
+    }
+}
+
+/// Listens there, or on another port.
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(listen).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind(SocketAddr::new(listen.ip(), 0)).await.context("no port is free"),
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// The page of the pretend app, which pays out of Una's account.
+fn settings_of_page(app: &Arc<App>, client: &AuthenticatedClient, url: &str) -> payment_platform::Settings {
+    let address = |name: &str| app.config.wallet_address_url(name);
+    let person = |(name, shown, ..): (&str, &str, &str, u8)| payment_platform::Person {
+        name: shown.to_owned(),
+        address: address(name),
+    };
+    let clock = app.clock.clone();
+    payment_platform::Settings {
+        client: client.clone(),
+        url: url.to_owned(),
+        payer: address("user"),
+        people: RECIPIENTS.map(person).to_vec(),
+        // The provider's, which the story moves: mandates begin now as the provider sees it.
+        now: Arc::new(move || clock.now()),
     }
 }
 

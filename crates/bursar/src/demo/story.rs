@@ -58,6 +58,7 @@ pub async fn tell(scene: &Scene, yes: bool) -> anyhow::Result<Told> {
     scene.line("Cloud Nine Bank and the Payment Platform".bold());
     scene.line("Una banks with Cloud Nine Bank. She lets an app spend up to 100.00 CAD a month, three times,");
     scene.line("to anyone. The app then pays people whom nobody knew when she agreed.");
+    scene.line(format!("Rather click than read? The app's own page is at {}", scene.platform.underline()));
     scene.exchanges();
 
     story.heading("The app looks up Una's wallet address");
