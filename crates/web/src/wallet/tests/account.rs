@@ -35,14 +35,14 @@ async fn a_new_password_ends_other_sessions() {
         ("alice", "alice-alice", "alice-alice", StatusCode::UNPROCESSABLE_ENTITY, "your name"),
     ] {
         let form = [("present", present), ("new", new), ("again", again)];
-        let answer = here.submit(&page, "/wallet/account/password", &form).await;
+        let answer = here.send_with(&page, "/wallet/account/password", &form).await;
         assert_eq!(answer.status, status, "{told}");
         assert!(answer.body.contains(told), "{told}: {}", answer.body);
     }
     assert!(is_in(&mut there).await);
     let before = here.session().unwrap().clone();
     let form = [("present", "alice"), ("new", NEW), ("again", NEW)];
-    assert_eq!(here.submit(&page, "/wallet/account/password", &form).await.location(), "/wallet/account");
+    assert_eq!(here.send_with(&page, "/wallet/account/password", &form).await.location(), "/wallet/account");
     assert!(here.get("/wallet/account").await.body.contains("Your password was changed"));
     assert!(is_in(&mut here).await && !is_in(&mut there).await);
     assert_ne!(here.session().unwrap(), &before);
@@ -76,7 +76,7 @@ async fn dangerous_acts_need_a_fresh_proof() {
         (&remove, &[]),
     ];
     for (path, form) in forms {
-        let answer = browser.submit(&page, path, form).await;
+        let answer = browser.send_with(&page, path, form).await;
         assert!(to_confirm(answer.location()), "{path}");
     }
     // By the passkey, for whoever is logged in and nobody else.
@@ -90,14 +90,14 @@ async fn dangerous_acts_need_a_fresh_proof() {
     let page = browser.get("/wallet/account/password").await;
     assert!(!page.body.contains("name=\"present\""));
     let form = [("new", NEW), ("again", NEW)];
-    assert_eq!(browser.submit(&page, "/wallet/account/password", &form).await.location(), "/wallet/account");
+    assert_eq!(browser.send_with(&page, "/wallet/account/password", &form).await.location(), "/wallet/account");
     // A wrong password leads nowhere, and nobody is led to another site.
     pass(&provider, 10);
     let page = browser.get("/wallet/account/confirm?to=https://evil.test").await;
     assert!(!page.body.contains("value=\"https://evil"));
-    let wrong = browser.submit(&page, "/wallet/account/confirm", &[("password", "x"), ("to", "//evil.test")]).await;
+    let wrong = browser.send_with(&page, "/wallet/account/confirm", &[("password", "x"), ("to", "//evil.test")]).await;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
-    let right = browser.submit(&page, "/wallet/account/confirm", &[("password", NEW), ("to", "//evil.test")]).await;
+    let right = browser.send_with(&page, "/wallet/account/confirm", &[("password", NEW), ("to", "//evil.test")]).await;
     assert_eq!(right.location(), "/wallet");
 }
 
@@ -112,17 +112,17 @@ async fn sessions_are_ended_elsewhere() {
     let id = there.seat().await.unwrap().session.id.to_string();
     // Not by others.
     let theirs = bob.get("/wallet/account/sessions").await;
-    let refused = bob.submit(&theirs, "/wallet/account/sessions/end", &[("session", &id)]).await;
+    let refused = bob.send_with(&theirs, "/wallet/account/sessions/end", &[("session", &id)]).await;
     assert_eq!(refused.status, StatusCode::NOT_FOUND);
-    let ended = here.submit(&page, "/wallet/account/sessions/end", &[("session", &id)]).await;
+    let ended = here.send_with(&page, "/wallet/account/sessions/end", &[("session", &id)]).await;
     assert_eq!(ended.location(), "/wallet/account/sessions");
     assert!(!is_in(&mut there).await && is_in(&mut third).await);
-    let refused = here.submit(&page, "/wallet/account/sessions/end", &[("session", "x")]).await;
+    let refused = here.send_with(&page, "/wallet/account/sessions/end", &[("session", "x")]).await;
     assert_eq!(refused.status, StatusCode::NOT_FOUND);
-    here.submit(&page, "/wallet/account/sessions/end-all", &[]).await.location();
+    here.send_with(&page, "/wallet/account/sessions/end-all", &[]).await.location();
     assert!(!is_in(&mut third).await && is_in(&mut here).await && is_in(&mut bob).await);
     let mut again = alice(&provider).await;
-    let ended = here.submit(&page, "/wallet/account/sessions/end-all", &[("everywhere", "true")]).await;
+    let ended = here.send_with(&page, "/wallet/account/sessions/end-all", &[("everywhere", "true")]).await;
     assert_eq!((ended.location(), here.session()), ("/", None));
     assert!(!is_in(&mut again).await && is_in(&mut bob).await);
 }
@@ -132,9 +132,9 @@ async fn nobody_locks_themselves_out() {
     let provider = Provider::new().await;
     let mut browser = alice(&provider).await;
     let page = browser.get("/wallet/account").await;
-    let refused = browser.submit(&page, "/wallet/account/password/remove", &[]).await;
+    let refused = browser.send_with(&page, "/wallet/account/password/remove", &[]).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
-    let refused = browser.submit(&page, "/wallet/account/second", &[("wanted", "on")]).await;
+    let refused = browser.send_with(&page, "/wallet/account/second", &[("wanted", "on")]).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     let mut device = Device::new(3);
     browser.add_passkey(&mut device).await;
@@ -143,27 +143,27 @@ async fn nobody_locks_themselves_out() {
     let mut other = provider.browser();
     let page = other.get("/login/recover").await;
     let form = [("name", "alice"), ("code", codes[0].as_str())];
-    assert_eq!(other.submit(&page, "/login/recover", &form).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(other.send_with(&page, "/login/recover", &form).await.status, StatusCode::FORBIDDEN);
     let page = browser.get("/wallet/account/password").await;
-    let done = browser.submit(&page, "/wallet/account/password/remove", &[]).await;
+    let done = browser.send_with(&page, "/wallet/account/password/remove", &[]).await;
     assert_eq!(done.location(), "/wallet/account");
     assert_eq!(other.log_in_at("/login", "alice", "alice").await.status, StatusCode::FORBIDDEN);
     // The last way in stays.
     let list = browser.get("/wallet/account/passkeys").await;
     let (_, rest) = list.body.split_once("/rename").map(|(before, after)| (after, before)).unwrap();
     let id = &rest[rest.len() - 36..];
-    let refused = browser.submit(&list, &format!("/wallet/account/passkeys/{id}/remove"), &[]).await;
+    let refused = browser.send_with(&list, &format!("/wallet/account/passkeys/{id}/remove"), &[]).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     // And when the passkey is lost, a code is the way back, once.
     let page = other.get("/login/recover").await;
-    assert_eq!(other.submit(&page, "/login/recover", &form).await.location(), "/wallet");
+    assert_eq!(other.send_with(&page, "/login/recover", &form).await.location(), "/wallet");
     let mut third = provider.browser();
     let page = third.get("/login/recover").await;
-    assert_eq!(third.submit(&page, "/login/recover", &form).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(third.send_with(&page, "/login/recover", &form).await.status, StatusCode::FORBIDDEN);
     // Then a password can be set without knowing the one before.
     let page = other.get("/wallet/account/password").await;
     let form = [("new", NEW), ("again", NEW)];
-    assert_eq!(other.submit(&page, "/wallet/account/password", &form).await.location(), "/wallet/account");
+    assert_eq!(other.send_with(&page, "/wallet/account/password", &form).await.location(), "/wallet/account");
     assert_eq!(third.log_in_at("/login", "alice", NEW).await.location(), "/wallet");
 }
 
@@ -172,20 +172,20 @@ async fn what_people_choose_goes_with_them() {
     let provider = Provider::new().await;
     let mut browser = alice(&provider).await;
     let page = browser.get("/wallet/account").await;
-    let named = browser.submit(&page, "/wallet/account/profile", &[("display_name", "Al <b>")]).await;
+    let named = browser.send_with(&page, "/wallet/account/profile", &[("display_name", "Al <b>")]).await;
     assert_eq!(named.location(), "/wallet/account");
     let form = [("numbers", "de"), ("zone", "Asia/Kolkata")];
-    browser.submit(&page, "/wallet/account/display", &form).await.location();
+    browser.send_with(&page, "/wallet/account/display", &form).await.location();
     let mut other = alice(&provider).await;
     let page = other.get("/wallet/account").await;
     assert!(page.body.contains("<b>Al &#60;b&#62;</b>"), "{}", page.body);
     assert!(page.body.contains("IST") && page.body.contains("value=\"Al &#60;b&#62;\""));
     assert!(other.get("/wallet").await.body.contains("500,00"));
     for odd in ["\u{202e}ecila", &"x".repeat(101)] {
-        let refused = other.submit(&page, "/wallet/account/profile", &[("display_name", odd)]).await;
+        let refused = other.send_with(&page, "/wallet/account/profile", &[("display_name", odd)]).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{odd}");
     }
-    other.submit(&page, "/wallet/account/profile", &[("display_name", "")]).await.location();
+    other.send_with(&page, "/wallet/account/profile", &[("display_name", "")]).await.location();
     assert!(other.get("/wallet/account").await.body.contains("<b>alice</b>"));
 }
 
@@ -195,7 +195,7 @@ async fn an_account_is_closed_when_nothing_is_left_on_it() {
     let mut browser = alice(&provider).await;
     let page = browser.get("/wallet/account/close").await;
     assert!(page.body.contains("500.00 CAD") && !page.body.contains("name=\"name\""));
-    let refused = browser.submit(&page, "/wallet/account/close", &[("name", "alice")]).await;
+    let refused = browser.send_with(&page, "/wallet/account/close", &[("name", "alice")]).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
 
     let new = bursar_app::accounts::NewAccount {
@@ -211,10 +211,10 @@ async fn an_account_is_closed_when_nothing_is_left_on_it() {
     browser.log_in_at("/login", "carol", "carol").await;
     other.log_in_at("/login", "carol", "carol").await;
     let page = browser.get("/wallet/account/close").await;
-    let typo = browser.submit(&page, "/wallet/account/close", &[("name", "alice")]).await;
+    let typo = browser.send_with(&page, "/wallet/account/close", &[("name", "alice")]).await;
     assert_eq!(typo.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(is_in(&mut other).await);
-    let closed = browser.submit(&page, "/wallet/account/close", &[("name", "carol")]).await;
+    let closed = browser.send_with(&page, "/wallet/account/close", &[("name", "carol")]).await;
     assert_eq!((closed.location(), browser.session()), ("/", None));
     assert!(!is_in(&mut other).await);
     assert_eq!(browser.log_in_at("/login", "carol", "carol").await.status, StatusCode::FORBIDDEN);

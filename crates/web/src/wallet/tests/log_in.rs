@@ -81,7 +81,7 @@ impl Answer {
 
 impl Browser<'_> {
     /// Posts a form with the token of the page, and more fields.
-    pub(super) async fn submit(&mut self, page: &Answer, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn send_with(&mut self, page: &Answer, path: &str, fields: &[(&str, &str)]) -> Answer {
         let token = page.token();
         self.post(path, &[&[("token", token.as_str())], fields].concat()).await
     }
@@ -95,7 +95,7 @@ impl Browser<'_> {
         more: &[(&str, &str)],
     ) -> Answer {
         let fields: Vec<(&str, &str)> = device.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.submit(page, path, &[fields.as_slice(), more].concat()).await
+        self.send_with(page, path, &[fields.as_slice(), more].concat()).await
     }
 
     /// Who is logged in here.
@@ -116,7 +116,7 @@ impl Browser<'_> {
     /// Makes recovery codes for whoever is logged in.
     pub(super) async fn make_codes(&mut self) -> Vec<String> {
         let page = self.get("/wallet/account/codes").await;
-        let page = self.submit(&page, "/wallet/account/codes", &[]).await;
+        let page = self.send_with(&page, "/wallet/account/codes", &[]).await;
         let codes: Vec<String> = page.body.split("<li><code>").skip(1).map(|part| part[..19].to_owned()).collect();
         assert_eq!(codes.len(), 10);
         codes
@@ -141,10 +141,10 @@ async fn with_second(provider: &Provider) -> (Device, Vec<String>) {
     browser.add_passkey(&mut device).await;
     let page = browser.get("/wallet/account/passkeys").await;
     // Codes come first.
-    let led = browser.submit(&page, "/wallet/account/second", &[("wanted", "on")]).await;
+    let led = browser.send_with(&page, "/wallet/account/second", &[("wanted", "on")]).await;
     assert_eq!(led.location(), "/wallet/account/codes");
     let codes = browser.make_codes().await;
-    let done = browser.submit(&page, "/wallet/account/second", &[("wanted", "on")]).await;
+    let done = browser.send_with(&page, "/wallet/account/second", &[("wanted", "on")]).await;
     assert_eq!(done.location(), "/wallet/account/passkeys");
     assert!(browser.get("/wallet/account/passkeys").await.body.contains("your password is not enough"));
     (device, codes)
@@ -164,31 +164,31 @@ async fn a_password_alone_leads_nowhere_when_it_is_not_enough() {
     let ticket = page.field("ticket").unwrap();
     // Not without the ticket, not with another one, not in another browser.
     for odd in ["", "x", &ticket[1..], &format!("{ticket}A")] {
-        let answer = browser.submit(&page, "/login/second/code", &[("ticket", odd), ("code", &codes[0])]).await;
+        let answer = browser.send_with(&page, "/login/second/code", &[("ticket", odd), ("code", &codes[0])]).await;
         assert_eq!((answer.status, browser.session()), (StatusCode::FORBIDDEN, None), "{odd}");
     }
     let mut other = provider.browser();
     let theirs = other.get("/login").await;
-    let answer = other.submit(&theirs, "/login/second/code", &[("ticket", &ticket), ("code", &codes[0])]).await;
+    let answer = other.send_with(&theirs, "/login/second/code", &[("ticket", &ticket), ("code", &codes[0])]).await;
     assert_eq!((answer.status, other.session()), (StatusCode::FORBIDDEN, None));
     // Nor without the token of a page, or once it has taken too long.
     let fields = [("token", "x"), ("ticket", ticket.as_str()), ("code", codes[0].as_str())];
     assert_eq!(browser.post("/login/second/code", &fields).await.status, StatusCode::FORBIDDEN);
     pass(&provider, 10);
-    let answer = browser.submit(&page, "/login/second/code", &[("ticket", &ticket), ("code", &codes[0])]).await;
+    let answer = browser.send_with(&page, "/login/second/code", &[("ticket", &ticket), ("code", &codes[0])]).await;
     assert_eq!((answer.status, browser.session()), (StatusCode::FORBIDDEN, None));
 
     // With a code, once.
     let page = browser.get("/login?to=/wallet/account").await;
     let form = [("name", "alice"), ("password", "alice"), ("to", "/wallet/account")];
-    let page = browser.submit(&page, "/login", &form).await;
+    let page = browser.send_with(&page, "/login", &form).await;
     let form = [("ticket", page.field("ticket").unwrap()), ("code", codes[0].to_uppercase().replace('-', " "))];
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert_eq!(browser.submit(&page, "/login/second/code", &form).await.location(), "/wallet/account");
+    assert_eq!(browser.send_with(&page, "/login/second/code", &form).await.location(), "/wallet/account");
     assert!(browser.is_in().await);
     let page = other.log_in_at("/login", "alice", "alice").await;
     let ticket = page.field("ticket").unwrap();
-    let again = other.submit(&page, "/login/second/code", &[("ticket", &ticket), ("code", &codes[0])]).await;
+    let again = other.send_with(&page, "/login/second/code", &[("ticket", &ticket), ("code", &codes[0])]).await;
     assert_eq!((again.status, other.session()), (StatusCode::FORBIDDEN, None));
     assert!(again.body.contains("You have 9 left"));
 
@@ -220,11 +220,11 @@ async fn guesses_count_together() {
     let ticket = page.field("ticket").unwrap();
     for _ in 0..3 {
         let form = [("ticket", ticket.as_str()), ("code", "0000-0000-0000-0000")];
-        assert_eq!(browser.submit(&page, "/login/second/code", &form).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(browser.send_with(&page, "/login/second/code", &form).await.status, StatusCode::FORBIDDEN);
     }
     // Five in all: now even what is right must wait.
     let form = [("ticket", ticket.as_str()), ("code", codes[0].as_str())];
-    let late = browser.submit(&page, "/login/second/code", &form).await;
+    let late = browser.send_with(&page, "/login/second/code", &form).await;
     assert_eq!((late.status, browser.session()), (StatusCode::TOO_MANY_REQUESTS, None));
     assert!(late.header("retry-after").parse::<u32>().unwrap() > 0);
     assert_eq!(browser.log_in_at("/login", "alice", "alice").await.status, StatusCode::TOO_MANY_REQUESTS);
@@ -232,7 +232,7 @@ async fn guesses_count_together() {
     let page = browser.log_in_at("/login", "alice", "alice").await;
     let form = [("ticket", page.field("ticket").unwrap()), ("code", codes[0].clone())];
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert_eq!(browser.submit(&page, "/login/second/code", &form).await.location(), "/wallet");
+    assert_eq!(browser.send_with(&page, "/login/second/code", &form).await.location(), "/wallet");
 }
 
 #[tokio::test]
@@ -320,7 +320,7 @@ async fn nobody_can_be_made_to_use_a_session_that_others_know() {
     pass(&provider, 11);
     let page = browser.get("/wallet/account/confirm?to=/wallet/account/close").await;
     let form = [("password", "alice"), ("to", "/wallet/account/close")];
-    assert_eq!(browser.submit(&page, "/wallet/account/confirm", &form).await.location(), "/wallet/account/close");
+    assert_eq!(browser.send_with(&page, "/wallet/account/confirm", &form).await.location(), "/wallet/account/close");
     let second = browser.session().unwrap().clone();
     assert_ne!(second, first);
     assert!(login::here(&provider.app, &first).await.unwrap().is_none());
@@ -365,14 +365,14 @@ async fn strangers_sign_up_where_that_is_allowed() {
         ("carol", CORRECT, "XXX/2", "choose a currency"),
         ("alice", CORRECT, "CAD/2", "name is taken"),
     ] {
-        let answer = browser.submit(&page, "/signup", &form(name, password, asset)).await;
+        let answer = browser.send_with(&page, "/signup", &form(name, password, asset)).await;
         assert_eq!((answer.status, browser.session()), (StatusCode::UNPROCESSABLE_ENTITY, None), "{name}");
         assert!(answer.body.contains(told), "{told}: {}", answer.body);
     }
     let fields = [&[("token", "x")][..], &form("carol", CORRECT, "CAD/2")].concat();
     assert_eq!(browser.post("/signup", &fields).await.status, StatusCode::FORBIDDEN);
     assert_eq!(
-        browser.submit(&page, "/signup", &form(" Carol ", CORRECT, "CAD/2")).await.location(),
+        browser.send_with(&page, "/signup", &form(" Carol ", CORRECT, "CAD/2")).await.location(),
         "/wallet/account"
     );
     assert_eq!(browser.seat().await.unwrap().person.name, "carol");
