@@ -180,6 +180,7 @@ export const PAGES = [
     name: 'send',
     path: '/wallet/send',
     as: 'alice',
+    refuses: true,
     dark: true,
     form: async (page, world) => {
       await page.fill('#to', `${world.provider.url}/nobody`);
@@ -207,6 +208,7 @@ export const PAGES = [
     name: 'requests',
     path: '/wallet/request',
     as: 'alice',
+    refuses: true,
     form: async (page) => {
       await page.fill('#amount', '5,00,0');
       await page.click('main button');
@@ -225,6 +227,7 @@ export const PAGES = [
   { name: 'addresses', path: '/wallet/addresses', as: 'alice', dark: true },
   {
     name: 'address-new',
+    refuses: true,
     path: '/wallet/addresses/new',
     as: 'bernadette-von-und-zu-hohenstein',
     form: async (page) => {
@@ -241,6 +244,7 @@ export const PAGES = [
   { name: 'address-deactivate', path: (world) => `${world.shop}/deactivate`, as: 'alice' },
   {
     name: 'keys',
+    refuses: true,
     path: (world) => `${world.shop}/keys`,
     as: 'alice',
     dark: true,
